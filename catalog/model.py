@@ -1,0 +1,133 @@
+"""Entities, as the catalog knows them at one moment: frozen values and lookups, no I/O.
+
+A `Snapshot` holds every entity of one database. It is never changed; a change of the catalog makes a new one.
+`Names` is the other half of what a name means: how one session resolves it right now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of an entity's shell table."""
+
+    name: str
+    attnum: int
+    key: str  # in the document; survives a rename of the column
+    type_oid: int
+    type_name: str  # as format_type() writes it
+    not_null: bool = False
+    default: str | None = None  # SQL text; an identity's is its nextval(...)
+    identity: str = ""  # '' | 'a' ALWAYS | 'd' BY DEFAULT
+    generated: str = ""  # '' | 's' stored | 'v' virtual
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    name: str  # on the shell
+    is_unique: bool
+    is_primary: bool
+    is_constraint: bool
+    columns: tuple[str, ...]  # empty when a part of the key is an expression
+    child_name: str
+    predicate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    entity_id: int
+    schema: str
+    name: str
+    relid: int  # of the shell
+    storage_mode: str  # 'shared' | 'dedicated'
+    generation: int
+    fields: tuple[Field, ...]
+    indexes: tuple[Index, ...] = ()
+    child_oid: int = 0
+    read_oid: int = 0
+    write_oid: int = 0
+    insert_oid: int = 0
+    row_type_oids: tuple[int, ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        return self.storage_mode == "shared"
+
+    @property
+    def read_view(self) -> str:
+        return f"kameleon.kdb_read_{self.entity_id}"
+
+    @property
+    def write_view(self) -> str:
+        return f"kameleon.kdb_write_{self.entity_id}_{self.generation}"
+
+    @property
+    def insert_view(self) -> str:
+        return f"kameleon.kdb_insert_{self.entity_id}_{self.generation}"
+
+    @property
+    def child_name(self) -> str:
+        return f"kameleon.kdb_records_{self.entity_id}_{self.generation}"
+
+    def field(self, name: str) -> Field | None:
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        return None
+
+    def index(self, name: str) -> Index | None:
+        for candidate in self.indexes:
+            if candidate.name == name:
+                return candidate
+        return None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Every entity of one database; `by_name` maps relation name -> schema -> entity, shared and dedicated alike."""
+
+    version: int
+    entities: Mapping[int, Entity]
+    by_name: Mapping[str, Mapping[str, Entity]] = field(init=False, repr=False, compare=False)
+    _by_oid: Mapping[int, Entity] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, dict[str, Entity]] = {}
+        by_oid: dict[int, Entity] = {}
+        for entity in self.entities.values():
+            by_name.setdefault(entity.name, {})[entity.schema] = entity
+            for oid in (entity.relid, entity.child_oid, entity.read_oid, entity.write_oid, entity.insert_oid):
+                if oid:
+                    by_oid[oid] = entity
+        object.__setattr__(self, "entities", MappingProxyType(dict(self.entities)))
+        object.__setattr__(self, "by_name", MappingProxyType(by_name))
+        object.__setattr__(self, "_by_oid", MappingProxyType(by_oid))
+
+    def with_changes(self, changes: Mapping[int, Entity | None]) -> Snapshot:
+        """This snapshot as one session sees it: None for an entity that is gone."""
+        if not changes:
+            return self
+        entities = dict(self.entities)
+        for entity_id, entity in changes.items():
+            if entity is None:
+                entities.pop(entity_id, None)
+            else:
+                entities[entity_id] = entity
+        return Snapshot(self.version, entities)
+
+    def relation(self, oid: int) -> Entity | None:
+        """The entity that one of its relations belongs to: shell, child or view."""
+        return self._by_oid.get(oid)
+
+
+@dataclass(frozen=True)
+class Names:
+    """How a session resolves names, now."""
+
+    search_path: tuple[str, ...]  # effective, as current_schemas(true) gives it
+    hiding: frozenset[tuple[str, str]]  # (schema, name) of other relations that share an entity's name
+    database: str
