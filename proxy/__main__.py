@@ -1,0 +1,5 @@
+"""`python -m proxy` is `kameleon`."""
+
+from proxy.cli import main
+
+main()
