@@ -1,0 +1,192 @@
+-- How a value of each type is kept in a document and read back. Re-created on every install.
+--
+-- Documents must not depend on what a session can set (DateStyle, IntervalStyle, extra_float_digits, bytea_output,
+-- TimeZone, lc_monetary, search_path), and the expressions that read them must be immutable to be indexable.
+-- PostgreSQL marks many input functions stable because of 'today' or DateStyle; what is stored here is free of both,
+-- so an immutable alias of the same input function is truthful.
+
+-- Base type of a domain over a domain over ...; the type itself otherwise.
+CREATE OR REPLACE FUNCTION kameleon.base_type(typ oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE chain AS (
+        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type t WHERE t.oid = typ
+        UNION ALL
+        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type t JOIN chain ON chain.typtype = 'd' AND t.oid = chain.typbasetype
+    )
+    SELECT oid FROM chain WHERE typtype <> 'd'
+$$;
+
+-- Whether the text form of a type, or of anything inside it, depends on the session.
+CREATE OR REPLACE FUNCTION kameleon.depends_on_session(typ oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part AS (
+        SELECT typ AS oid
+        UNION
+        SELECT inner_type.oid
+        FROM part
+        JOIN pg_type t ON t.oid = part.oid
+        CROSS JOIN LATERAL (
+            SELECT t.typbasetype WHERE t.typtype = 'd'
+            UNION ALL SELECT t.typelem WHERE t.typelem <> 0
+            UNION ALL SELECT a.atttypid FROM pg_attribute a
+                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+            UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
+        ) AS inner_type (oid)
+    )
+    SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
+                   OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
+    FROM part JOIN pg_type t USING (oid)
+$$;
+
+-- Labels of an enum, attributes of a composite, in order; NULL for other types.
+CREATE OR REPLACE FUNCTION kameleon.type_signature(typ oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE t.typtype
+        WHEN 'e' THEN (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid)
+        WHEN 'c' THEN (SELECT jsonb_agg(jsonb_build_array(a.attnum, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)::text
+                       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
+        END
+    FROM pg_type t
+    WHERE t.oid = (SELECT coalesce(nullif(b.typelem, 0), b.oid) FROM pg_type b WHERE b.oid = kameleon.base_type(typ))
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.canonical_text(value anyelement) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
+SET "TimeZone" = 'UTC' SET lc_monetary = 'C' SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN value::text;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.interval_text(value interval) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN current_setting('IntervalStyle') = 'postgres' THEN value::text ELSE kameleon.canonical_text(value) END
+$$;
+
+-- JSON numbers know no negative zero, NaN or infinity: those are kept as strings.
+CREATE OR REPLACE FUNCTION kameleon.float_json(value float8) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
+                WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
+                ELSE to_jsonb(kameleon.canonical_text(value)) END
+$$;
+CREATE OR REPLACE FUNCTION kameleon.float_json(value float4) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
+                WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
+                ELSE to_jsonb(kameleon.canonical_text(value)) END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.money_in(value text) RETURNS money
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET lc_monetary = 'C' AS $$ SELECT value::money $$;
+
+-- {} for SQL NULL; keeps a JSON null, which jsonb_strip_nulls would take away.
+CREATE OR REPLACE FUNCTION kameleon.json_field(key text, value jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN value IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(key, value) END
+$$;
+
+-- Makes sure that an immutable alias of the type's input function exists and returns its quoted name.
+-- The alias takes (cstring, oid, integer) as input functions do; its type may be dropped without naming it.
+CREATE OR REPLACE FUNCTION kameleon.input_alias(typ oid) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    alias_name text := 'kdb_input_' || typ;
+    input record;
+BEGIN
+    IF to_regprocedure(format('kameleon.%I(cstring, oid, integer)', alias_name)) IS NULL THEN
+        SELECT l.lanname, p.prosrc, p.probin INTO STRICT input
+        FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
+        WHERE t.oid = kameleon.base_type(typ);
+        EXECUTE format('CREATE FUNCTION kameleon.%I(cstring, oid, integer) RETURNS %s LANGUAGE %s IMMUTABLE STRICT PARALLEL SAFE AS %s',
+                       alias_name, format_type(typ, NULL), input.lanname,
+                       CASE WHEN input.lanname = 'c' THEN format('%L, ', input.probin) ELSE '' END || quote_literal(input.prosrc));
+        PERFORM kameleon.depend_silently('pg_proc'::regclass,
+                                         to_regprocedure(format('kameleon.%I(cstring, oid, integer)', alias_name)));
+    END IF;
+    RETURN 'kameleon.' || alias_name;
+END
+$$;
+
+-- An object of ours must neither block nor be named by a DROP of what it depends on: its normal dependencies on
+-- objects outside the schema kameleon become automatic ones.
+CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oid oid, object_oid oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n'
+$$;
+
+-- The expression that reads a field. `document` is SQL for the jsonb document.
+CREATE OR REPLACE FUNCTION kameleon.read_expression(document text, field_key text, typ oid, typmod int, coll oid, missing text)
+RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base record;
+    element text := format('(%s ->> %L)', document, field_key);
+    target text := format_type(typ, typmod);
+    expression text;
+BEGIN
+    SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, p.provolatile INTO STRICT base
+    FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
+    WHERE t.oid = kameleon.base_type(typ);
+    IF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'jsonb' THEN
+        expression := format('(%s -> %L)', document, field_key);
+    ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'timestamptz' THEN
+        expression := format('timezone(''UTC'', %s(textout(%s), 1114, -1))', kameleon.input_alias(1114), element);
+    ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'money' THEN
+        expression := format('kameleon.money_in(%s)', element);
+    ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname LIKE 'reg%' AND base.typcategory = 'N' THEN
+        expression := format('(%s)::oid::%s', element, format_type(base.oid, NULL));
+    ELSIF typ <> base.oid OR base.provolatile <> 'i' OR base.typname IN ('char', 'xml') THEN
+        expression := format('%s(textout(%s), %s, -1)', kameleon.input_alias(typ), element,
+                             coalesce(nullif(base.typelem, 0), base.oid));
+    ELSE
+        expression := format('%s::%s', element, target);
+        typmod := -1;
+    END IF;
+    IF typ <> base.oid AND (base.typname IN ('jsonb', 'timestamptz', 'money') OR expression LIKE '%::oid::%') THEN
+        -- not a plain input function: the domain's own cast is the only way to its type
+        expression := format('%s::%s', expression, target);
+    ELSIF typmod >= 0 THEN
+        expression := format('%s::%s', expression, target);
+    END IF;
+    IF missing IS NOT NULL THEN
+        expression := format('CASE WHEN %s ? %L THEN %s ELSE %s END', document, field_key, expression, missing);
+    END IF;
+    IF coll <> 0 AND (coll <> (SELECT t.typcollation FROM pg_type t WHERE t.oid = typ)) THEN
+        expression := format('(%s) COLLATE %s', expression, (SELECT format('%I.%I', n.nspname, c.collname)
+            FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = coll));
+    END IF;
+    RETURN expression;
+END
+$$;
+
+-- The expression, an argument for jsonb_build_object, that stores `value` (SQL of type typ, evaluated once).
+CREATE OR REPLACE FUNCTION kameleon.write_expression(value text, typ oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base pg_type;
+BEGIN
+    SELECT t.* INTO STRICT base FROM pg_type t WHERE t.oid = kameleon.base_type(typ);
+    IF base.typnamespace = 'pg_catalog'::regnamespace THEN
+        CASE
+            WHEN base.typname IN ('float4', 'float8') THEN RETURN format('kameleon.float_json(%s::%s)', value, base.typname);
+            WHEN base.typname = 'timestamptz' THEN RETURN format('timezone(''UTC'', %s::timestamptz)', value);
+            WHEN base.typname = 'json' THEN RETURN format('%s::json::text', value);
+            WHEN base.typname = 'bytea' THEN RETURN format('(''\x'' || encode(%s::bytea, ''hex''))', value);
+            WHEN base.typname = 'interval' THEN RETURN format('kameleon.interval_text(%s::interval)', value);
+            WHEN base.typname = 'money' THEN RETURN format('kameleon.canonical_text(%s::money)', value);
+            WHEN base.typname LIKE 'reg%' AND base.typcategory = 'N' THEN RETURN format('%s::oid', value);
+            WHEN base.typname IN ('date', 'timestamp', 'jsonb') THEN RETURN value;
+            ELSE NULL;
+        END CASE;
+    END IF;
+    IF kameleon.depends_on_session(base.oid) THEN
+        RETURN format('kameleon.canonical_text(%s)', value);
+    ELSIF base.typcategory = 'A' OR base.typtype IN ('c', 'e')
+          OR EXISTS (SELECT FROM pg_cast WHERE castsource = base.oid AND casttarget = 'json'::regtype) THEN
+        RETURN format('%s::text', value);
+    END IF;
+    RETURN value;
+END
+$$;

@@ -1,0 +1,475 @@
+-- Child tables, views and triggers of a shared entity, built from its shell table. Re-created on every install.
+
+CREATE OR REPLACE FUNCTION kameleon.notify_session(what text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE INFO USING MESSAGE = what, ERRCODE = 'KDB01';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.child_name(entity kameleon.kdb_entity_definitions) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT c.relname::text FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind = 'r'
+      AND c.relname ~ ('^kdb_records_' || (entity).entity_id || '_[0-9]+$')
+$$;
+
+-- A parent for a new child that no other open transaction is attaching a child to.
+CREATE OR REPLACE FUNCTION kameleon.free_bucket() RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR bucket IN 0 .. 31 LOOP
+        IF pg_try_advisory_xact_lock('kameleon.kdb_records'::regclass::oid::int, bucket) THEN
+            RETURN bucket;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END
+$$;
+
+-- SQL of the document for a row whose field `f` is read by format(source, f), e.g. 'NEW.%I' or '(NEW.kdb_rec).%I'.
+-- `only_keys`: SQL of a text[] of the keys that are set, for fields that keep an explicit null.
+CREATE OR REPLACE FUNCTION kameleon.pack_expression(entity int, source text, only_keys text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    field record;
+    plain text[] := '{}';
+    parts text[] := '{}';
+    piece text;
+BEGIN
+    FOR field IN
+        SELECT d.*, format(source, d.field_name) AS value, a.attgenerated,
+               kameleon.base_type(d.type_oid) = 'jsonb'::regtype AS is_jsonb
+        FROM kameleon.kdb_field_definitions d
+        JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+        JOIN pg_attribute a ON a.attrelid = e.relid AND a.attnum = d.attnum
+        WHERE d.entity_id = entity AND NOT d.dropped AND a.attgenerated = ''
+        ORDER BY d.attnum
+    LOOP
+        piece := format('%L, %s', field.field_key, kameleon.write_expression(field.value, field.type_oid));
+        IF field.missing_value IS NOT NULL THEN
+            piece := format('jsonb_build_object(%s)', piece);
+            IF only_keys IS NOT NULL THEN
+                piece := format('CASE WHEN %L = ANY (%s) THEN %s ELSE ''{}''::jsonb END', field.field_key, only_keys, piece);
+            END IF;
+            parts := parts || piece;
+        ELSIF field.is_jsonb THEN
+            parts := parts || format('kameleon.json_field(%L, %s::jsonb)', field.field_key, field.value);
+        ELSE
+            plain := plain || piece;
+        END IF;
+    END LOOP;
+    -- a function call takes at most 100 arguments
+    WHILE cardinality(plain) > 0 LOOP
+        parts := format('jsonb_strip_nulls(jsonb_build_object(%s))', array_to_string(plain[1:45], ', ')) || parts;
+        plain := plain[46:];
+    END LOOP;
+    RETURN CASE WHEN cardinality(parts) = 0 THEN '''{}''::jsonb' ELSE '(' || array_to_string(parts, ' || ') || ')' END;
+END
+$$;
+
+-- The same expressions over the shell's columns as expressions over the document (SQL `document`).
+-- PostgreSQL expands the read view itself; EXPLAIN shows what it made of it.
+CREATE OR REPLACE FUNCTION kameleon.over_document(entity int, expressions text[], document text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+    plan json;
+BEGIN
+    IF cardinality(expressions) = 0 THEN
+        RETURN expressions;
+    END IF;
+    EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM kameleon.%I',
+                   array_to_string(expressions, ', '), 'kdb_read_' || entity) INTO plan;
+    RETURN ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
+                 FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
+                 ORDER BY o.position);
+END
+$$;
+
+-- The select list of an entity's views over its child, without `extra`: 'expr AS name, ...' in the shell's column order.
+CREATE OR REPLACE FUNCTION kameleon.view_columns(entity int, document text, as_list boolean DEFAULT true) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(kameleon.read_expression(document, d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)
+                          || CASE WHEN as_list THEN format(' AS %I', d.field_name) ELSE '' END, ', ' ORDER BY d.attnum)
+        FROM kameleon.kdb_field_definitions d
+        WHERE d.entity_id = entity AND NOT d.dropped
+    );
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.next_identity(sequence regclass) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT nextval(sequence) $$;
+
+-- SQL of a column's default, NULL where it has none.
+CREATE OR REPLACE FUNCTION kameleon.default_expression(relation oid, attribute int2) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN a.attidentity <> '' THEN format('kameleon.next_identity(%L::regclass)',
+            (SELECT s.objid FROM pg_depend s WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass
+                AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum AND s.deptype = 'i'))
+        WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid),
+            -- a column of a domain type takes the domain's default
+            (SELECT t.typdefault FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'))
+        END
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = relation AND a.attnum = attribute
+$$;
+
+-- Brings kdb_field_definitions and the composite type of sub-field targets in step with the shell.
+-- Returns whether anything about the fields changed.
+CREATE OR REPLACE FUNCTION kameleon.sync_fields(entity int, shell oid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    record_type text := format('kameleon.%I', 'kdb_rec_' || entity);
+    column_now record;
+    known kameleon.kdb_field_definitions;
+    changed boolean := false;
+    type_exists boolean := to_regtype(record_type) IS NOT NULL;
+    steps text[] := '{}';
+    missing text;
+    rows_touched boolean;
+BEGIN
+    FOR known IN
+        SELECT f.* FROM kameleon.kdb_field_definitions f
+        WHERE f.entity_id = entity AND NOT f.dropped
+          AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum = f.attnum AND NOT a.attisdropped)
+    LOOP
+        UPDATE kameleon.kdb_field_definitions SET dropped = true WHERE entity_id = entity AND attnum = known.attnum;
+        steps := steps || format('DROP ATTRIBUTE %I', known.field_name);
+        changed := true;
+    END LOOP;
+    FOR column_now IN
+        SELECT a.*, format_type(a.atttypid, a.atttypmod) AS type_name, kameleon.type_signature(a.atttypid) AS signature
+        FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+    LOOP
+        SELECT f.* INTO known FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.attnum = column_now.attnum;
+        IF NOT FOUND THEN
+            missing := NULL;
+            IF column_now.atthasmissing AND type_exists THEN
+                EXECUTE format('SELECT quote_literal((attmissingval::text::%s[])[1]) || %L FROM pg_attribute WHERE attrelid = %s AND attnum = %s',
+                               format_type(column_now.atttypid, NULL), '::' || column_now.type_name, shell, column_now.attnum) INTO missing;
+            END IF;
+            INSERT INTO kameleon.kdb_field_definitions
+            VALUES (entity, column_now.attnum, column_now.attname,
+                    CASE WHEN EXISTS (SELECT FROM kameleon.kdb_field_definitions f
+                                      WHERE f.entity_id = entity AND f.field_key = column_now.attname)
+                         THEN format('%s_%s', column_now.attname, column_now.attnum) ELSE column_now.attname END,
+                    column_now.atttypid, column_now.atttypmod, column_now.attcollation, column_now.type_name,
+                    column_now.signature, missing);
+            steps := steps || format('ADD ATTRIBUTE %I %s', column_now.attname, column_now.type_name);
+            changed := true;
+        ELSE
+            IF known.field_name <> column_now.attname THEN
+                UPDATE kameleon.kdb_field_definitions SET field_name = column_now.attname
+                WHERE entity_id = entity AND attnum = column_now.attnum;
+                IF type_exists THEN
+                    EXECUTE format('ALTER TYPE %s RENAME ATTRIBUTE %I TO %I', record_type, known.field_name, column_now.attname);
+                END IF;
+                changed := true;
+            END IF;
+            IF (known.type_oid, known.type_modifier, known.collation_oid)
+               <> (column_now.atttypid, column_now.atttypmod, column_now.attcollation) THEN
+                UPDATE kameleon.kdb_field_definitions
+                SET type_oid = column_now.atttypid, type_modifier = column_now.atttypmod, collation_oid = column_now.attcollation,
+                    type_name = column_now.type_name, type_signature = column_now.signature
+                WHERE entity_id = entity AND attnum = column_now.attnum;
+                steps := steps || format('DROP ATTRIBUTE %I', column_now.attname)
+                               || format('ADD ATTRIBUTE %I %s', column_now.attname, column_now.type_name);
+                changed := true;
+            END IF;
+        END IF;
+    END LOOP;
+    IF NOT type_exists THEN
+        EXECUTE format('CREATE TYPE %s AS ()', record_type);
+    END IF;
+    -- one by one: an attribute that is dropped and added again may not stand in one command
+    FOR i IN 1 .. cardinality(steps) LOOP
+        EXECUTE format('ALTER TYPE %s %s', record_type, steps[i]);
+    END LOOP;
+    RETURN changed OR NOT type_exists;
+END
+$$;
+
+-- Puts the read view in step, keeping it (and the user's views over it) where columns were only renamed or added.
+CREATE OR REPLACE FUNCTION kameleon.replace_read_view(entity int, columns text, child text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    view_name text := 'kdb_read_' || entity;
+    view_oid oid := to_regclass(format('kameleon.%I', view_name));
+    wanted record;
+    dependent text;
+BEGIN
+    IF view_oid IS NOT NULL THEN
+        SELECT bool_and(d.attnum IS NOT NULL AND (d.type_oid, d.type_modifier, d.collation_oid) = (a.atttypid, a.atttypmod, a.attcollation)) AS kept,
+               array_agg(ARRAY[a.attname, d.field_name] ORDER BY a.attnum) FILTER (WHERE a.attname <> d.field_name) AS renamed
+        INTO wanted
+        FROM pg_attribute a
+        LEFT JOIN (SELECT f.*, row_number() OVER (ORDER BY f.attnum) AS position FROM kameleon.kdb_field_definitions f
+                   WHERE f.entity_id = entity AND NOT f.dropped) AS d ON d.position = a.attnum
+        WHERE a.attrelid = view_oid AND a.attnum > 0;
+        -- a drop in the middle moves columns: same place, other field
+        wanted.kept := coalesce(wanted.kept, true) AND NOT EXISTS (
+            SELECT FROM kameleon.kdb_field_definitions f
+            WHERE f.entity_id = entity AND f.dropped
+              AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view_oid AND a.attname = f.field_name));
+        IF wanted.kept AND cardinality(coalesce(wanted.renamed, '{}')) <= 2 THEN
+            IF wanted.renamed IS NOT NULL THEN
+                EXECUTE format('ALTER VIEW kameleon.%I RENAME COLUMN %I TO %I', view_name, wanted.renamed[1][1], wanted.renamed[1][2]);
+            END IF;
+            EXECUTE format('CREATE OR REPLACE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
+            RETURN;
+        END IF;
+        SELECT format('%s', r.ev_class::regclass) INTO dependent
+        FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = view_oid AND r.ev_class <> view_oid LIMIT 1;
+        IF dependent IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('cannot drop or retype columns of a table in shared storage that view %s reads', dependent),
+                HINT = format('Drop view %s, change the table, and create the view again.', dependent);
+        END IF;
+        EXECUTE format('DROP VIEW kameleon.%I', view_name);
+    END IF;
+    EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
+END
+$$;
+
+-- (Re)builds everything around an entity's documents for the shell as it is now, as a new generation.
+CREATE OR REPLACE FUNCTION kameleon.build_storage(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    columns text;
+    plain_list text;
+    read_view text := 'kdb_read_' || entity;
+    write_view text;
+    insert_view text;
+    field record;
+    not_null_keys text[];
+    refusals text := '';
+    check_row record;
+    checks text[] := '{}';
+    conditions text[] := '{}';
+    generated record;
+    generate_steps text := '';
+    failing_row text;
+    default_steps text := '';
+    shell text;
+    names text[];
+BEGIN
+    UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
+    shell := format('%I.%I', definition.schema_name, definition.entity_name);
+    child := kameleon.child_name(definition);
+    write_view := format('kdb_write_%s_%s', entity, definition.generation);
+    insert_view := format('kdb_insert_%s_%s', entity, definition.generation);
+    PERFORM kameleon.drop_views(entity);
+    PERFORM kameleon.sync_fields(entity, definition.relid);
+    IF child IS NULL THEN
+        child := format('kdb_records_%s_%s', entity, definition.generation);
+        EXECUTE format('CREATE TABLE kameleon.%I (entity_id int NOT NULL DEFAULT %s CHECK (entity_id = %s), data jsonb NOT NULL DEFAULT ''{}'', kdb_rec kameleon.%I, kdb_keys text[])'
+                       ' INHERITS (kameleon.kdb_records_bucket_%s)',
+                       child, entity, entity, 'kdb_rec_' || entity, kameleon.free_bucket());
+    END IF;
+    -- read and write views; a virtual generated column needs the read view of the other columns first
+    columns := kameleon.view_columns(entity, 'kdb_document_row.data');
+    SELECT string_agg(quote_ident(d.field_name), ', ' ORDER BY d.attnum) INTO plain_list
+    FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped;
+    PERFORM kameleon.replace_read_view(entity, columns, child);
+    SELECT array_agg(format('(%s)::%s', pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+           FILTER (WHERE a.attgenerated = 'v') AS virtual_expressions,
+           array_agg(a.attnum ORDER BY a.attnum) FILTER (WHERE a.attgenerated = 'v') AS virtual_columns,
+           array_agg(format('(%s)::%s', pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+           FILTER (WHERE a.attgenerated = 's') AS stored_expressions,
+           array_agg(a.attnum ORDER BY a.attnum) FILTER (WHERE a.attgenerated = 's') AS stored_columns
+    INTO generated
+    FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = definition.relid AND a.attgenerated <> '' AND NOT a.attisdropped;
+    IF generated.virtual_columns IS NOT NULL THEN
+        names := kameleon.over_document(entity, generated.virtual_expressions, 'kdb_document_row.data');
+        SELECT string_agg(CASE WHEN v.expression IS NOT NULL THEN format('%s AS %I', v.expression, d.field_name)
+                               ELSE kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)
+                                    || format(' AS %I', d.field_name) END, ', ' ORDER BY d.attnum)
+        INTO columns
+        FROM kameleon.kdb_field_definitions d
+        LEFT JOIN unnest(generated.virtual_columns, names) AS v (attnum, expression) ON v.attnum = d.attnum
+        WHERE d.entity_id = entity AND NOT d.dropped;
+        PERFORM kameleon.replace_read_view(entity, columns, child);
+    END IF;
+    EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys FROM kameleon.%I AS kdb_document_row',
+                   write_view, CASE WHEN columns = '' THEN 'NULL' ELSE columns END, child);
+
+    -- the insert view: PostgreSQL's own assignment casts and defaults, then the rule makes the document
+    EXECUTE format('CREATE VIEW kameleon.%I AS SELECT * FROM kameleon.%I', insert_view, read_view);
+    EXECUTE format('CREATE RULE kdb_insert AS ON INSERT TO kameleon.%I DO INSTEAD INSERT INTO kameleon.%I AS kdb_document_row (data) VALUES (%s) RETURNING %s',
+                   insert_view, child, kameleon.pack_expression(entity, 'NEW.%I'), columns);
+    FOR field IN
+        SELECT d.field_name, d.field_key, kameleon.default_expression(definition.relid, d.attnum) AS default_value,
+               format_type(d.type_oid, d.type_modifier) AS type_name
+        FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped
+    LOOP
+        CONTINUE WHEN field.default_value IS NULL;
+        EXECUTE format('ALTER VIEW kameleon.%I ALTER COLUMN %I SET DEFAULT %s', insert_view, field.field_name, field.default_value);
+        default_steps := default_steps || format('IF NOT %L = ANY (NEW.kdb_keys) THEN NEW.kdb_rec.%I := %s; END IF; ',
+                                                 field.field_key, field.field_name, field.default_value);
+    END LOOP;
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_copy_' || entity,
+                   format('BEGIN INSERT INTO kameleon.%I (%s) SELECT %s; RETURN NEW; END', insert_view,
+                          kameleon.insertable(definition.relid, '%I'), kameleon.insertable(definition.relid, 'NEW.%I')));
+    EXECUTE format('CREATE TRIGGER kdb_copy INSTEAD OF INSERT ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
+                   insert_view, 'kdb_copy_' || entity);
+
+    -- sub-field targets of UPDATE and INSERT ... ON CONFLICT become the document
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
+                   format('BEGIN %s NEW.data := (NEW.data - NEW.kdb_keys) || %s; NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END',
+                          CASE WHEN default_steps <> '' THEN format('IF TG_OP = ''INSERT'' THEN %s END IF;', default_steps) ELSE '' END,
+                          kameleon.pack_expression(entity, '(NEW.kdb_rec).%I', 'NEW.kdb_keys')));
+    EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',
+                   child, 'kdb_pack_' || entity);
+
+    -- stored generated columns
+    IF generated.stored_columns IS NOT NULL THEN
+        names := kameleon.over_document(entity, generated.stored_expressions, 'NEW.data');
+        SELECT string_agg(CASE WHEN kameleon.base_type(d.type_oid) = 'jsonb'::regtype
+                               THEN format('kameleon.json_field(%L, %s)', d.field_key, v.expression)
+                               ELSE format('jsonb_strip_nulls(jsonb_build_object(%L, %s))', d.field_key,
+                                           kameleon.write_expression('(' || v.expression || ')', d.type_oid)) END, ' || ' ORDER BY d.attnum)
+        INTO generate_steps
+        FROM kameleon.kdb_field_definitions d JOIN unnest(generated.stored_columns, names) AS v (attnum, expression) ON v.attnum = d.attnum
+        WHERE d.entity_id = entity AND NOT d.dropped;
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_generate_' || entity,
+                       format('BEGIN NEW.data := (NEW.data - %L::text[]) || %s; RETURN NEW; END',
+                              (SELECT array_agg(d.field_key) FROM kameleon.kdb_field_definitions d
+                               WHERE d.entity_id = entity AND d.attnum = ANY (generated.stored_columns) AND NOT d.dropped), generate_steps));
+        EXECUTE format('CREATE TRIGGER kdb_2_generate BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
+                       child, 'kdb_generate_' || entity);
+    END IF;
+
+    -- NOT NULL and CHECK: a trigger that is only called for a row that violates one
+    SELECT string_agg(format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', e.expression), ', ' ORDER BY d.attnum)
+    INTO failing_row
+    FROM kameleon.kdb_field_definitions d
+    CROSS JOIN LATERAL (SELECT kameleon.read_expression('NEW.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) AS e (expression)
+    WHERE d.entity_id = entity AND NOT d.dropped;
+    FOR field IN
+        SELECT d.field_key, d.field_name, d.missing_value,
+               CASE WHEN d.missing_value IS NULL THEN format('NOT NEW.data ? %L', d.field_key)
+                    ELSE format('NEW.data ? %1$L AND (NEW.data ->> %1$L) IS NULL', d.field_key) END AS is_null
+        FROM kameleon.kdb_field_definitions d
+        JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = d.attnum
+        WHERE d.entity_id = entity AND NOT d.dropped AND a.attnotnull AND a.attgenerated <> 'v'
+        ORDER BY d.attnum
+    LOOP
+        IF field.missing_value IS NULL THEN
+            not_null_keys := not_null_keys || field.field_key;
+        ELSE
+            conditions := conditions || field.is_null;
+        END IF;
+        refusals := refusals || format('IF %s THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
+            field.is_null, format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name);
+    END LOOP;
+    IF not_null_keys IS NOT NULL THEN
+        conditions := format('NOT NEW.data ?& %L::text[]', not_null_keys) || conditions;
+    END IF;
+    FOR check_row IN
+        SELECT c.conname, pg_get_expr(c.conbin, c.conrelid) AS expression
+        FROM pg_constraint c WHERE c.conrelid = definition.relid AND c.contype = 'c'
+          AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+        ORDER BY c.conname
+    LOOP
+        checks := kameleon.over_document(entity, ARRAY[format('(%s)', replace(check_row.expression, definition.entity_name || '.*', read_view || '.*'))], 'NEW.data');
+        conditions := conditions || format('(%s) IS FALSE', checks[1]);
+        refusals := refusals || format('IF (%s) IS FALSE THEN RAISE EXCEPTION USING ERRCODE = ''check_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, CONSTRAINT = %L; END IF; ',
+            checks[1], format('new row for relation "%s" violates check constraint "%s"', definition.entity_name, check_row.conname),
+            definition.schema_name, definition.entity_name, check_row.conname);
+    END LOOP;
+    IF cardinality(conditions) > 0 THEN
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_refuse_' || entity,
+                       format('DECLARE failing_row text := ''Failing row contains ('' || concat_ws('', '', %s) || '').''; BEGIN %s RETURN NEW; END',
+                              failing_row, refusals));
+        EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
+                       child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
+    END IF;
+    PERFORM kameleon.sync_indexes(entity);
+    PERFORM kameleon.sync_grants(entity);
+    PERFORM kameleon.sync_relationships(entity);
+    PERFORM kameleon.set_guard(entity);
+    PERFORM kameleon.depend_silently(d.classid, d.objid)
+    FROM kameleon.storage_objects(entity) AS d;
+END
+$$;
+
+-- First 64 bytes of a value, as PostgreSQL shows a failing row.
+CREATE OR REPLACE FUNCTION kameleon.clip(value text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN octet_length(value) <= 64 THEN value ELSE left(value, 64) || '...' END
+$$;
+
+-- The columns that an INSERT may name, as a list.
+CREATE OR REPLACE FUNCTION kameleon.insertable(shell oid, pattern text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format(pattern, a.attname), ', ' ORDER BY a.attnum)
+    FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+$$;
+
+-- Objects of an entity whose dependencies on the user's own objects must stay silent.
+CREATE OR REPLACE FUNCTION kameleon.storage_objects(entity int) RETURNS TABLE (classid oid, objid oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH relation AS (
+        SELECT c.oid FROM pg_class c
+        WHERE c.relnamespace = 'kameleon'::regnamespace
+          AND c.relname ~ ('^kdb_(read|write|insert|records|rec|guard)_' || entity || '(_[0-9]+)?$')
+    )
+    SELECT 'pg_class'::regclass, oid FROM relation
+    UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN relation ON r.ev_class = relation.oid
+    UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN relation ON d.adrelid = relation.oid
+    UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN relation ON t.tgrelid = relation.oid
+    UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN relation ON i.indrelid = relation.oid
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.drop_views(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    object record;
+BEGIN
+    FOR object IN
+        SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ ('^kdb_records_' || entity || '_[0-9]+$') AND NOT t.tgisinternal
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON kameleon.%I', object.tgname, object.relname);
+    END LOOP;
+    FOR object IN
+        SELECT c.relname FROM pg_class c
+        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind = 'v'
+          AND c.relname ~ ('^kdb_(write|insert)_' || entity || '_[0-9]+$')
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', object.relname);
+    END LOOP;
+    FOR object IN
+        SELECT p.proname FROM pg_proc p
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse)_' || entity || '$')
+    LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS kameleon.%I()', object.proname);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.drop_storage(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    child text := (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+BEGIN
+    PERFORM kameleon.drop_views(entity);
+    EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', 'kdb_read_' || entity);
+    EXECUTE format('DROP FOREIGN TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
+    IF child IS NOT NULL THEN
+        EXECUTE format('DROP TABLE kameleon.%I', child);
+    END IF;
+    EXECUTE format('DROP TYPE IF EXISTS kameleon.%I', 'kdb_rec_' || entity);
+    DELETE FROM kameleon.kdb_entity_definitions WHERE entity_id = entity;
+END
+$$;

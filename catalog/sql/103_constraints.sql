@@ -1,0 +1,199 @@
+-- Indexes, grants, relationships and the guard of a shared entity. Re-created on every install.
+
+-- The definition of a shell's index over the documents, but for its name: '... USING btree (...) WHERE ...'.
+CREATE OR REPLACE FUNCTION kameleon.child_index_definition(entity int, index_relid oid) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ind record;
+    key_expressions text[] := '{}';
+    result text[] := '{}';
+    expression text;
+    opclass record;
+    predicate text[];
+BEGIN
+    SELECT i.*, m.amname, c.reloptions, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+           coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct
+    INTO STRICT ind
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+    WHERE i.indexrelid = index_relid;
+    FOR k IN 1 .. ind.indnkeyatts LOOP
+        key_expressions := key_expressions || format('(%s)', pg_get_indexdef(index_relid, k, false));
+    END LOOP;
+    key_expressions := kameleon.over_document(entity, key_expressions, 'data');
+    FOR k IN 1 .. ind.indnkeyatts LOOP
+        expression := format('(%s)', key_expressions[k]);
+        IF ind.indcollation[k - 1] <> 0 THEN
+            expression := expression || (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c
+                JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = ind.indcollation[k - 1]);
+        END IF;
+        SELECT o.opcdefault, n.nspname, o.opcname INTO STRICT opclass
+        FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace WHERE o.oid = ind.indclass[k - 1];
+        IF NOT opclass.opcdefault THEN
+            expression := expression || format(' %I.%I', opclass.nspname, opclass.opcname);
+        END IF;
+        IF ind.amname = 'btree' THEN
+            expression := expression
+                || CASE WHEN ind.indoption[k - 1] & 1 = 1 THEN ' DESC' ELSE '' END
+                || CASE WHEN ind.indoption[k - 1] & 2 = 2 THEN ' NULLS FIRST' ELSE ' NULLS LAST' END;
+        END IF;
+        result := result || expression;
+    END LOOP;
+    IF ind.predicate IS NOT NULL THEN
+        predicate := kameleon.over_document(entity, ARRAY[format('(%s)', ind.predicate)], 'data');
+    END IF;
+    -- INCLUDE columns only save a look at the row; an index over documents cannot hold expressions there
+    RETURN format('USING %I (%s)', ind.amname, array_to_string(result, ', '))
+        || CASE WHEN ind.nulls_not_distinct THEN ' NULLS NOT DISTINCT' ELSE '' END
+        || coalesce(' WITH (' || array_to_string(ind.reloptions, ', ') || ')', '')
+        || coalesce(' WHERE ' || predicate[1], '');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.sync_indexes(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    known kameleon.kdb_index_definitions;
+    ind record;
+    wanted text;
+    free_name text;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    child := kameleon.child_name(definition);
+    FOR known IN
+        SELECT d.* FROM kameleon.kdb_index_definitions d
+        WHERE d.entity_id = entity AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = d.index_relid AND i.indrelid = definition.relid)
+    LOOP
+        EXECUTE format('DROP INDEX IF EXISTS kameleon.%I', known.child_name);
+        DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = known.index_relid;
+    END LOOP;
+    FOR ind IN
+        SELECT i.indexrelid, i.indisunique, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = definition.relid AND i.indislive ORDER BY i.indexrelid
+    LOOP
+        wanted := kameleon.child_index_definition(entity, ind.indexrelid);
+        SELECT d.* INTO known FROM kameleon.kdb_index_definitions d WHERE d.entity_id = entity AND d.index_relid = ind.indexrelid;
+        IF FOUND AND (known.definition <> wanted OR to_regclass(format('kameleon.%I', known.child_name)) IS NULL) THEN
+            EXECUTE format('DROP INDEX IF EXISTS kameleon.%I', known.child_name);
+            DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = ind.indexrelid;
+            known := NULL;
+        END IF;
+        free_name := ind.relname;
+        IF to_regclass(format('kameleon.%I', free_name)) IS NOT NULL AND free_name IS DISTINCT FROM known.child_name THEN
+            free_name := format('kdb_index_%s_%s', entity, ind.indexrelid);
+        END IF;
+        IF known.child_name IS NULL THEN
+            EXECUTE format('CREATE %s INDEX %I ON kameleon.%I %s', CASE WHEN ind.indisunique THEN 'UNIQUE' ELSE '' END, free_name, child, wanted);
+            INSERT INTO kameleon.kdb_index_definitions VALUES (entity, ind.indexrelid, free_name, wanted);
+        ELSIF known.child_name <> free_name THEN
+            EXECUTE format('ALTER INDEX kameleon.%I RENAME TO %I', known.child_name, free_name);
+            UPDATE kameleon.kdb_index_definitions SET child_name = free_name WHERE entity_id = entity AND index_relid = ind.indexrelid;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- What was granted on the table is granted on its views.
+CREATE OR REPLACE FUNCTION kameleon.sync_grants(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    shell pg_class;
+    target record;
+    granted record;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    SELECT c.* INTO STRICT shell FROM pg_class c WHERE c.oid = definition.relid;
+    FOR target IN
+        SELECT v.name, v.privileges, c.oid, c.relowner
+        FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT']),
+                     (format('kdb_write_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
+                     (format('kdb_insert_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT'])) AS v (name, privileges)
+        JOIN pg_class c ON c.relname = v.name AND c.relnamespace = 'kameleon'::regnamespace
+    LOOP
+        FOR granted IN
+            SELECT DISTINCT x.grantee FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS x WHERE c.oid = target.oid AND x.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON kameleon.%I FROM %s', target.name,
+                           CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END);
+        END LOOP;
+        FOR granted IN
+            SELECT x.grantee, string_agg(DISTINCT x.privilege_type, ', ') AS privileges
+            FROM aclexplode(coalesce(shell.relacl, acldefault('r', shell.relowner))) AS x
+            WHERE x.privilege_type = ANY (target.privileges) AND x.grantee <> target.relowner
+            GROUP BY x.grantee
+        LOOP
+            EXECUTE format('GRANT %s ON kameleon.%I TO %s', granted.privileges, target.name,
+                           CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END);
+        END LOOP;
+    END LOOP;
+    UPDATE kameleon.kdb_entity_definitions SET synced_acl = shell.relacl::text, synced_owner = shell.relowner WHERE entity_id = entity;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.sync_relationships(entity int) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM kameleon.kdb_relationship_definitions WHERE entity_id = entity;
+    INSERT INTO kameleon.kdb_relationship_definitions
+    SELECT c.oid, entity, c.conname,
+           ARRAY(SELECT a.attname FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.n),
+           c.confrelid,
+           ARRAY(SELECT a.attname FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.n),
+           pg_get_constraintdef(c.oid)
+    FROM kameleon.kdb_entity_definitions e JOIN pg_constraint c ON c.conrelid = e.relid AND c.contype = 'f'
+    WHERE e.entity_id = entity
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.refuse_direct_use() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'KDB02',
+        MESSAGE = format('table "%s" keeps its rows in shared storage and cannot be written directly', TG_TABLE_NAME),
+        HINT = 'Connect through Kameleon''s port.',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+END
+$$;
+
+-- TRUNCATE of the shell empties the documents, so that RESTART IDENTITY, CASCADE and privileges are PostgreSQL's own.
+CREATE OR REPLACE FUNCTION kameleon.truncate_documents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text := (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID);
+BEGIN
+    EXECUTE format('TRUNCATE ONLY kameleon.%I', child);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.set_guard(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+    guard text := 'kdb_guard_' || entity;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
+        EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_direct_use()', shell);
+        EXECUTE format('CREATE TRIGGER kameleon_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
+        -- \d, pg_dump and information_schema show the user's own triggers only
+        UPDATE pg_trigger SET tgisinternal = true WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
+    END IF;
+    IF to_regclass(format('kameleon.%I', guard)) IS NULL THEN
+        EXECUTE format('CREATE FOREIGN TABLE kameleon.%I () INHERITS (%s) SERVER kameleon_guard', guard, shell);
+        UPDATE pg_depend SET deptype = 'a'
+        WHERE classid = 'pg_class'::regclass AND objid = to_regclass(format('kameleon.%I', guard)) AND refobjid = shell AND deptype = 'n';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.lift_guard(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+BEGIN
+    EXECUTE format('DROP FOREIGN TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
+    UPDATE pg_trigger SET tgisinternal = false WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
+    EXECUTE format('DROP TRIGGER IF EXISTS kameleon_guard ON %s', shell);
+    EXECUTE format('DROP TRIGGER IF EXISTS kameleon_truncate ON %s', shell);
+END
+$$;

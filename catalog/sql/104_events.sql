@@ -1,0 +1,366 @@
+-- What happens when DDL meets an entity: the event triggers and what they call. Re-created on every install.
+
+-- The role that the client acts as; inside a SECURITY DEFINER function current_user is the installer.
+CREATE OR REPLACE FUNCTION kameleon.acting_role() RETURNS name
+LANGUAGE sql STABLE AS $$
+    SELECT CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO kameleon.kdb_schema_changelog (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by)
+    SELECT e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
+           nullif(current_setting('kameleon.reason', true), ''), kameleon.acting_role()
+    FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity
+$$;
+
+-- Why a table cannot keep its rows as documents; NULL when it can.
+CREATE OR REPLACE FUNCTION kameleon.obstacle(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned'
+        WHEN c.relkind <> 'r' THEN 'it is not an ordinary table'
+        WHEN c.relpersistence = 'u' THEN 'it is unlogged'
+        WHEN c.reloftype <> 0 THEN 'it is a typed table'
+        WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) THEN 'it inherits from another table'
+        WHEN EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid WHERE i.inhparent = c.oid AND k.relkind <> 'f')
+            THEN 'other tables inherit from it'
+        WHEN c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) THEN 'it has row-level security'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'x') THEN 'it has an exclusion constraint'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u') AND k.condeferrable)
+            THEN 'it has a deferrable unique constraint'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false))
+            THEN 'it has a temporal constraint'
+        WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
+            THEN 'it has triggers'
+        WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
+        WHEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid) THEN 'it has extended statistics'
+        WHEN EXISTS (SELECT FROM pg_publication_rel p WHERE p.prrelid = c.oid) THEN 'it is published for logical replication'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL)
+            THEN 'it has column privileges'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys'))
+            THEN 'a column is named kdb_data, kdb_rec or kdb_keys'
+        WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+            THEN 'it has no columns'
+        WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = kameleon.base_type(a.atttypid)
+                     JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
+            THEN 'the input function of a column''s type is not written in C'
+        END
+    FROM pg_class c WHERE c.oid = relation
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.create_entity(relation oid, mode text, tag text) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entity int;
+    why_not text;
+    row_count bigint;
+BEGIN
+    IF mode = 'shared' THEN
+        why_not := kameleon.obstacle(relation);
+        IF why_not IS NOT NULL THEN
+            RAISE NOTICE 'table "%" is kept in dedicated storage: %', (SELECT relname FROM pg_class WHERE oid = relation), why_not;
+            mode := 'dedicated';
+        END IF;
+    END IF;
+    INSERT INTO kameleon.kdb_entity_definitions (relid, schema_name, entity_name, storage_mode, reason, created_by, synced_acl, synced_owner)
+    SELECT c.oid, n.nspname, c.relname, mode, why_not, kameleon.acting_role(), c.relacl::text, c.relowner
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
+    RETURNING entity_id INTO entity;
+    IF mode = 'shared' THEN
+        PERFORM kameleon.build_storage(entity);
+        IF tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN
+            PERFORM kameleon.drain_shell(entity);
+        END IF;
+    ELSE
+        PERFORM kameleon.sync_fields(entity, relation);
+        EXECUTE format('DROP TYPE kameleon.%I', 'kdb_rec_' || entity);
+        UPDATE kameleon.kdb_entity_definitions SET generation = 1 WHERE entity_id = entity;
+    END IF;
+    PERFORM kameleon.log_change(entity, tag);
+    PERFORM kameleon.notify_session(entity::text);
+    RETURN entity;
+END
+$$;
+
+-- Brings an entity in step after DDL on its shell; `shape`: whether more than an index may have changed.
+CREATE OR REPLACE FUNCTION kameleon.sync_entity(entity int, tag text, shape boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    why_not text;
+BEGIN
+    UPDATE kameleon.kdb_entity_definitions e SET schema_name = n.nspname, entity_name = c.relname
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE e.entity_id = entity AND c.oid = e.relid
+    RETURNING e.* INTO definition;
+    IF definition.entity_id IS NULL THEN
+        RETURN;
+    END IF;
+    IF definition.storage_mode = 'shared' THEN
+        why_not := kameleon.obstacle(definition.relid);
+        IF why_not IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('%s is not supported on table "%s" while it is kept in shared storage: %s', tag, definition.entity_name, why_not),
+                HINT = 'SET kameleon.default_storage = dedicated before creating a table that needs it.';
+        END IF;
+        IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f
+                   JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum AND NOT a.attisdropped
+                   WHERE f.entity_id = entity AND NOT f.dropped AND NOT definition.shell_filled
+                     AND (a.atttypid, a.atttypmod, a.attcollation) <> (f.type_oid, f.type_modifier, f.collation_oid)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('cannot change the type of a column of table "%s", which is kept in shared storage, past Kameleon', definition.entity_name),
+                HINT = 'Connect through Kameleon''s port.';
+        END IF;
+        IF shape THEN
+            PERFORM kameleon.build_storage(entity);
+        ELSE
+            PERFORM kameleon.sync_indexes(entity);
+        END IF;
+        IF definition.shell_filled THEN
+            PERFORM kameleon.drain_shell(entity);
+        END IF;
+    ELSE
+        PERFORM kameleon.sync_fields(entity, definition.relid);
+        EXECUTE format('DROP TYPE IF EXISTS kameleon.%I', 'kdb_rec_' || entity);
+        UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity;
+    END IF;
+    PERFORM kameleon.log_change(entity, tag);
+    PERFORM kameleon.notify_session(entity::text);
+END
+$$;
+
+-- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
+-- The end of that command drains them into documents again (kameleon.drain_shell).
+CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    replication_role text := current_setting('session_replication_role');
+BEGIN
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
+    IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
+        RETURN;
+    END IF;
+    IF NOT pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', definition.entity_name);
+    END IF;
+    PERFORM set_config('kameleon.internal', 'on', true);
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
+    child := kameleon.child_name(definition);
+    EXECUTE format('LOCK TABLE ONLY kameleon.%I IN ACCESS EXCLUSIVE MODE', child);
+    UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
+    PERFORM kameleon.lift_guard(definition.entity_id);
+    PERFORM set_config('session_replication_role', 'replica', true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kameleon.%I', shell,
+                   kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id);
+    PERFORM set_config('session_replication_role', replication_role, true);
+    PERFORM set_config('kameleon.internal', '', true);
+END
+$$;
+
+-- Moves the rows that stand in the shell into documents.
+CREATE OR REPLACE FUNCTION kameleon.drain_shell(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    child := kameleon.child_name(definition);
+    IF definition.shell_filled THEN
+        EXECUTE format('TRUNCATE ONLY kameleon.%I', child);
+        -- every document is written anew, with all its fields
+        IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.missing_value IS NOT NULL) THEN
+            UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = entity;
+            UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
+            PERFORM kameleon.build_storage(entity);
+        END IF;
+    END IF;
+    PERFORM kameleon.lift_guard(entity);
+    EXECUTE format('INSERT INTO kameleon.%I (data) SELECT %s FROM ONLY %s AS kdb_row', child,
+                   kameleon.pack_stored(entity, 'kdb_row.%I'), definition.relid::regclass);
+    EXECUTE format('DELETE FROM ONLY %s', definition.relid::regclass);
+    UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
+    PERFORM kameleon.set_guard(entity);
+END
+$$;
+
+-- As pack_expression, with the values of stored generated columns taken as they are.
+CREATE OR REPLACE FUNCTION kameleon.pack_stored(entity int, source text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    generated text;
+BEGIN
+    SELECT string_agg(CASE WHEN kameleon.base_type(d.type_oid) = 'jsonb'::regtype
+                           THEN format('kameleon.json_field(%L, %s::jsonb)', d.field_key, format(source, d.field_name))
+                           ELSE format('jsonb_strip_nulls(jsonb_build_object(%L, %s))', d.field_key,
+                                       kameleon.write_expression(format(source, d.field_name), d.type_oid)) END, ' || ')
+    INTO generated
+    FROM kameleon.kdb_field_definitions d
+    JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+    JOIN pg_attribute a ON a.attrelid = e.relid AND a.attnum = d.attnum
+    WHERE d.entity_id = entity AND NOT d.dropped AND a.attgenerated = 's';
+    RETURN kameleon.pack_expression(entity, source) || coalesce(' || ' || generated, '');
+END
+$$;
+
+-- An ALTER TYPE or ALTER DOMAIN that the documents of a shared entity would not survive.
+CREATE OR REPLACE FUNCTION kameleon.refuse_type_change(typ oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    field record;
+BEGIN
+    FOR field IN
+        SELECT f.*, e.entity_name, kameleon.type_signature(f.type_oid) AS signature_now
+        FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+        WHERE e.storage_mode = 'shared' AND NOT f.dropped
+          AND (f.type_oid = typ OR kameleon.base_type(f.type_oid) = typ
+               OR (SELECT t.typelem FROM pg_type t WHERE t.oid = kameleon.base_type(f.type_oid)) = typ)
+    LOOP
+        -- more enum labels do no harm; anything else may
+        CONTINUE WHEN tag = 'ALTER TYPE' AND field.type_signature IS NOT NULL AND field.signature_now::jsonb @> field.type_signature::jsonb
+                      AND EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'e');
+        CONTINUE WHEN tag = 'ALTER TYPE' AND field.type_signature IS NOT DISTINCT FROM field.signature_now;
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('cannot change type %s while column "%s" of table "%s", which is kept in shared storage, uses it',
+                             format_type(typ, NULL), field.field_name, field.entity_name),
+            HINT = 'Change the column to text, change the type, and change the column back.';
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    command record;
+    entity int;
+    storage text;
+    seen int[] := '{}';
+    privileges_changed boolean := false;
+BEGIN
+    IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('kameleon.internal', 'on', true);
+    storage := current_setting('kameleon.default_storage', true);
+    FOR command IN SELECT * FROM pg_event_trigger_ddl_commands() LOOP
+        entity := NULL;
+        IF command.schema_name = 'pg_temp' THEN
+            PERFORM kameleon.notify_session('names');
+        ELSIF command.schema_name = 'kameleon' THEN
+            CONTINUE;
+        ELSIF command.command_tag IN ('GRANT', 'REVOKE') THEN
+            privileges_changed := true;
+        ELSIF command.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') AND command.object_type = 'table' THEN
+            IF storage IN ('shared', 'dedicated')
+               AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
+               AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN
+                seen := seen || kameleon.create_entity(command.objid, storage, command.command_tag);
+            ELSIF storage IN ('shared', 'dedicated') THEN
+                PERFORM kameleon.notify_session('names');
+            END IF;
+        ELSIF command.object_type IN ('table', 'table column', 'table constraint') THEN
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid;
+        ELSIF command.object_type = 'index' THEN
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
+            WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
+        ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object', 'publication relation') THEN
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
+            WHERE e.relid = coalesce((SELECT t.tgrelid FROM pg_trigger t WHERE command.object_type = 'trigger' AND t.oid = command.objid),
+                                     (SELECT r.ev_class FROM pg_rewrite r WHERE command.object_type = 'rule' AND r.oid = command.objid),
+                                     (SELECT p.polrelid FROM pg_policy p WHERE command.object_type = 'policy' AND p.oid = command.objid),
+                                     (SELECT s.stxrelid FROM pg_statistic_ext s WHERE command.object_type = 'statistics object' AND s.oid = command.objid),
+                                     (SELECT p.prrelid FROM pg_publication_rel p WHERE command.object_type = 'publication relation' AND p.oid = command.objid));
+        ELSIF command.command_tag IN ('ALTER TYPE', 'ALTER DOMAIN') THEN
+            PERFORM kameleon.refuse_type_change(command.objid, command.command_tag);
+        ELSIF command.command_tag = 'ALTER SCHEMA' THEN
+            FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE c.relnamespace = command.objid LOOP
+                PERFORM kameleon.sync_entity(entity, command.command_tag);
+            END LOOP;
+            entity := NULL;
+        ELSIF command.object_type IN ('view', 'materialized view', 'foreign table', 'sequence') THEN
+            PERFORM kameleon.notify_session('names');
+        END IF;
+        IF command.command_tag = 'COMMENT' THEN
+            entity := NULL;
+        END IF;
+        IF entity IS NOT NULL AND NOT entity = ANY (seen) THEN
+            seen := seen || entity;
+            PERFORM kameleon.sync_entity(entity, command.command_tag, shape => command.object_type <> 'index');
+        END IF;
+    END LOOP;
+    -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain all the same
+    FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.shell_filled LOOP
+        PERFORM kameleon.sync_entity(entity, tg_tag);
+    END LOOP;
+    IF privileges_changed THEN
+        FOR entity IN
+            SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
+            WHERE e.storage_mode = 'shared' AND (c.relacl::text, c.relowner) IS DISTINCT FROM (e.synced_acl, e.synced_owner)
+        LOOP
+            PERFORM kameleon.sync_grants(entity);
+            PERFORM kameleon.log_change(entity, tg_tag);
+        END LOOP;
+        SELECT e.entity_id INTO entity
+        FROM kameleon.kdb_entity_definitions e WHERE e.storage_mode = 'shared' AND kameleon.obstacle(e.relid) = 'it has column privileges';
+        IF FOUND THEN
+            PERFORM kameleon.sync_entity(entity, tg_tag);
+        END IF;
+    END IF;
+    PERFORM set_config('kameleon.internal', '', true);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.on_sql_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    object record;
+    entity int;
+    tables_altered int[] := '{}';
+BEGIN
+    IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('kameleon.internal', 'on', true);
+    FOR object IN SELECT * FROM pg_event_trigger_dropped_objects() LOOP
+        CONTINUE WHEN object.schema_name = 'kameleon';
+        IF object.is_temporary OR object.object_type IN ('view', 'materialized view', 'foreign table') THEN
+            PERFORM kameleon.notify_session('names');
+        END IF;
+        IF object.object_type = 'table' AND object.objsubid = 0 THEN
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e WHERE e.relid = object.objid;
+            IF FOUND THEN
+                PERFORM kameleon.log_change(entity, tg_tag);
+                PERFORM kameleon.drop_storage(entity);
+                PERFORM kameleon.notify_session(entity::text);
+            END IF;
+        ELSIF object.object_type = 'table column' THEN
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
+            WHERE e.relid = object.objid AND EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relid);
+            IF FOUND THEN
+                tables_altered := tables_altered || entity;
+            END IF;
+        ELSIF object.object_type = 'index' THEN
+            SELECT d.entity_id INTO entity FROM kameleon.kdb_index_definitions d JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+            WHERE d.index_relid = object.objid AND EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relid);
+            IF FOUND THEN
+                tables_altered := tables_altered || entity;
+            END IF;
+        END IF;
+    END LOOP;
+    IF tg_tag <> 'ALTER TABLE' THEN
+        FOR entity IN SELECT DISTINCT a.entity FROM unnest(tables_altered) AS a (entity) LOOP
+            PERFORM kameleon.sync_entity(entity, tg_tag, shape => tg_tag <> 'DROP INDEX');
+        END LOOP;
+    END IF;
+    PERFORM set_config('kameleon.internal', '', true);
+END
+$$;
+
+DROP EVENT TRIGGER IF EXISTS kameleon_ddl_command_end;
+CREATE EVENT TRIGGER kameleon_ddl_command_end ON ddl_command_end EXECUTE FUNCTION kameleon.on_ddl_command_end();
+DROP EVENT TRIGGER IF EXISTS kameleon_sql_drop;
+CREATE EVENT TRIGGER kameleon_sql_drop ON sql_drop EXECUTE FUNCTION kameleon.on_sql_drop();

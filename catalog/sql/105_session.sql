@@ -1,0 +1,79 @@
+-- What the proxy asks, and what people look at. Re-created on every install.
+
+-- An entity as the proxy's snapshot wants it; NULL where it no longer exists.
+CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT json_build_object(
+        'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
+        'storage_mode', e.storage_mode, 'generation', e.generation,
+        'child_name', kameleon.child_name(e),
+        'row_type', c.reltype::bigint,
+        'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint))
+                  FROM pg_class v WHERE v.relnamespace = 'kameleon'::regnamespace
+                    AND v.relname IN (format('kdb_read_%s', e.entity_id), format('kdb_write_%s_%s', e.entity_id, e.generation),
+                                      format('kdb_insert_%s_%s', e.entity_id, e.generation), kameleon.child_name(e))),
+        'fields', (SELECT json_agg(json_build_object(
+                        'name', a.attname, 'attnum', a.attnum, 'key', coalesce(f.field_key, a.attname),
+                        'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+                        'default', kameleon.default_expression(e.relid, a.attnum), 'identity', a.attidentity, 'generated', a.attgenerated) ORDER BY a.attnum)
+                   FROM pg_attribute a LEFT JOIN kameleon.kdb_field_definitions f ON f.entity_id = e.entity_id AND f.attnum = a.attnum
+                   WHERE a.attrelid = e.relid AND a.attnum > 0 AND NOT a.attisdropped),
+        'indexes', (SELECT json_agg(json_build_object(
+                        'name', i.relname, 'is_unique', x.indisunique, 'is_primary', x.indisprimary,
+                        'is_constraint', EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u')),
+                        'columns', ARRAY(SELECT pg_get_indexdef(i.oid, g, true) FROM generate_series(1, x.indnkeyatts) AS g),
+                        'plain', NOT 0 = ANY (x.indkey), 'child_name', coalesce(d.child_name, i.relname),
+                        'predicate', pg_get_expr(x.indpred, x.indrelid)))
+                    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+                    LEFT JOIN kameleon.kdb_index_definitions d ON d.entity_id = e.entity_id AND d.index_relid = i.oid
+                    WHERE x.indrelid = e.relid))
+    FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE e.entity_id = entity
+$$;
+
+-- Every relation that could be taken for an entity because it has the name of one.
+CREATE OR REPLACE FUNCTION kameleon.hiding_relations() RETURNS TABLE (schema_name name, relation_name name)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.nspname, c.relname
+    FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.relname = e.entity_name AND c.oid <> e.relid AND c.relkind NOT IN ('i', 'I', 't', 'c')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions other WHERE other.relid = c.oid)
+$$;
+
+-- How this session resolves names now, and the entities `touched` as its transaction sees them.
+-- SECURITY INVOKER: current_schemas() answers for the client's role.
+CREATE OR REPLACE FUNCTION kameleon.session_state(touched int[]) RETURNS json
+LANGUAGE sql STABLE AS $$
+    SELECT pg_catalog.json_build_object(
+        'search_path', pg_catalog.current_schemas(true),
+        'database', pg_catalog.current_database(),
+        'hiding', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(h.schema_name, h.relation_name)), '[]') FROM kameleon.hiding_relations() AS h),
+        'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
+$$;
+
+-- All entities, for the proxy's snapshot.
+CREATE OR REPLACE FUNCTION kameleon.catalog_json() RETURNS json
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(kameleon.entity_json(e.entity_id)), '[]') FROM kameleon.kdb_entity_definitions e
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.document_statistics(entity int, OUT row_estimate bigint, OUT total_bytes bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
+    FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.oid = CASE e.storage_mode WHEN 'shared'
+        THEN to_regclass(format('kameleon.%I', kameleon.child_name(e))) ELSE e.relid END
+    WHERE e.entity_id = entity
+$$;
+
+DROP VIEW IF EXISTS kameleon.entities;
+CREATE VIEW kameleon.entities AS
+    SELECT e.entity_id, e.schema_name, e.entity_name, e.storage_mode, e.generation,
+           (SELECT count(*)::int FROM kameleon.kdb_field_definitions f WHERE f.entity_id = e.entity_id AND NOT f.dropped) AS field_count,
+           s.row_estimate, s.total_bytes, e.created_at
+    FROM kameleon.kdb_entity_definitions e, LATERAL kameleon.document_statistics(e.entity_id) AS s
+    WHERE has_table_privilege(e.relid, 'SELECT') OR pg_has_role((SELECT relowner FROM pg_class WHERE oid = e.relid), 'USAGE');
+COMMENT ON VIEW kameleon.entities IS 'The entities that you may read or own.';
+GRANT SELECT ON kameleon.entities TO PUBLIC;

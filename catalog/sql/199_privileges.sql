@@ -1,0 +1,21 @@
+-- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
+
+REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
+GRANT SELECT ON kameleon.entities TO PUBLIC;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA kameleon FROM PUBLIC;
+DO $$
+DECLARE
+    callable regprocedure;
+BEGIN
+    FOR callable IN
+        SELECT p.oid FROM pg_proc p
+        WHERE p.pronamespace = 'kameleon'::regnamespace
+          AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
+                             'session_state', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'acting_role',
+                             'notify_session')
+               OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse)_[0-9]+$')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', callable);
+    END LOOP;
+END
+$$;
