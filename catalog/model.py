@@ -47,11 +47,13 @@ class Entity:
     generation: int
     fields: tuple[Field, ...]
     indexes: tuple[Index, ...] = ()
+    child_table: str = ""  # in schema kameleon; its name ends in the generation that it was made in
     child_oid: int = 0
     read_oid: int = 0
     write_oid: int = 0
     insert_oid: int = 0
-    row_type_oids: tuple[int, ...] = ()
+    row_type: int = 0  # of the shell
+    view_row_types: tuple[int, ...] = ()  # of child and views: what a whole-row reference has there
 
     @property
     def is_shared(self) -> bool:
@@ -71,7 +73,7 @@ class Entity:
 
     @property
     def child_name(self) -> str:
-        return f"kameleon.kdb_records_{self.entity_id}_{self.generation}"
+        return f"kameleon.{self.child_table}"
 
     def field(self, name: str) -> Field | None:
         for candidate in self.fields:

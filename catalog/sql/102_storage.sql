@@ -1,9 +1,13 @@
 -- Child tables, views and triggers of a shared entity, built from its shell table. Re-created on every install.
 
+-- Tells the session's proxy in band, now, and every other proxy at commit.
 CREATE OR REPLACE FUNCTION kameleon.notify_session(what text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     RAISE INFO USING MESSAGE = what, ERRCODE = 'KDB01';
+    IF what <> 'names' THEN
+        PERFORM pg_catalog.pg_notify('kameleon', what);
+    END IF;
 END
 $$;
 

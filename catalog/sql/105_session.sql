@@ -53,10 +53,10 @@ LANGUAGE sql STABLE AS $$
         'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
 $$;
 
--- All entities, for the proxy's snapshot.
+-- Every entity as the proxy's snapshot wants it.
 CREATE OR REPLACE FUNCTION kameleon.catalog_json() RETURNS json
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(kameleon.entity_json(e.entity_id)), '[]') FROM kameleon.kdb_entity_definitions e
+    SELECT coalesce(json_object_agg(e.entity_id, kameleon.entity_json(e.entity_id)), '{}') FROM kameleon.kdb_entity_definitions e
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.document_statistics(entity int, OUT row_estimate bigint, OUT total_bytes bigint)

@@ -1,0 +1,70 @@
+"""From the JSON that the catalog's SQL functions give to the frozen values of `catalog.model`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from catalog.model import Entity, Field, Index, Names, Snapshot
+
+CATALOG_SQL = "SELECT kameleon.catalog_json()"
+ENTITIES_SQL = "SELECT json_object_agg(t.entity, kameleon.entity_json(t.entity)) FROM unnest($1::int[]) AS t (entity)"
+
+
+def session_state_sql(touched: set[int]) -> str:
+    """Run on a client's own upstream connection: how that session resolves names, and its own changes."""
+    ids = ",".join(str(entity_id) for entity_id in sorted(touched))
+    return f"SELECT kameleon.session_state('{{{ids}}}')"
+
+
+def parse_session_state(text: str) -> tuple[Names, dict[int, Entity | None]]:
+    state = json.loads(text)
+    names = Names(
+        search_path=tuple(state["search_path"]),
+        hiding=frozenset((schema, name) for schema, name in state["hiding"]),
+        database=state["database"],
+    )
+    return names, parse_entities(state["entities"])
+
+
+def parse_snapshot(text: str, version: int) -> Snapshot:
+    entities = parse_entities(json.loads(text))
+    return Snapshot(version, {entity_id: entity for entity_id, entity in entities.items() if entity is not None})
+
+
+def parse_entities(raw: dict[str, Any] | None) -> dict[int, Entity | None]:
+    return {int(key): None if value is None else _entity(value) for key, value in (raw or {}).items()}
+
+
+def _entity(raw: dict[str, Any]) -> Entity:
+    views: dict[str, list[int]] = raw["views"] or {}
+    oid = {kind: pair[0] for kind, pair in views.items()}
+    return Entity(
+        entity_id=raw["entity_id"],
+        schema=raw["schema"],
+        name=raw["name"],
+        relid=raw["relid"],
+        storage_mode=raw["storage_mode"],
+        generation=raw["generation"],
+        fields=tuple(Field(**column) for column in raw["fields"] or ()),
+        indexes=tuple(_index(index) for index in raw["indexes"] or ()),
+        child_table=raw["child_name"] or "",
+        child_oid=oid.get("records", 0),
+        read_oid=oid.get("read", 0),
+        write_oid=oid.get("write", 0),
+        insert_oid=oid.get("insert", 0),
+        row_type=raw["row_type"],
+        view_row_types=tuple(pair[1] for pair in views.values()),
+    )
+
+
+def _index(raw: dict[str, Any]) -> Index:
+    return Index(
+        name=raw["name"],
+        is_unique=raw["is_unique"],
+        is_primary=raw["is_primary"],
+        is_constraint=raw["is_constraint"],
+        columns=tuple(raw["columns"]),
+        child_name=raw["child_name"],
+        predicate=raw["predicate"],
+    )

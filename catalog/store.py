@@ -1,0 +1,125 @@
+"""The current snapshot of one database, and the connection that keeps it current.
+
+`snapshot` is replaced whole and never changed in place: whoever holds one keeps a consistent view. A session
+that commits a change of the catalog awaits `refresh` before its client learns of the commit, so that no other
+session of this proxy works from an older snapshot than its client can know of; other proxies' changes arrive by
+NOTIFY.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import structlog
+
+from catalog.loader import CATALOG_SQL, ENTITIES_SQL, parse_entities, parse_snapshot
+from catalog.model import Snapshot
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "kameleon"
+# Of the INFO message by which the event triggers tell a session what its DDL changed.
+CHANGE_SQLSTATE = "KDB01"
+# Of the error that a write to a guarded shell table meets.
+STALE_SQLSTATE = "KDB02"
+# Of the error that a read of one meets, and the words to know it by.
+GUARD_SQLSTATE = "55000"
+GUARD_MESSAGE = '"kameleon_guard" has no handler'
+
+if TYPE_CHECKING:
+    # asyncpg's stubs make the class generic; at run time it is not
+    Connect = Callable[[], Awaitable[asyncpg.Connection[Any]]]
+
+
+class CatalogStore:
+    """One per database; shared by all its sessions."""
+
+    def __init__(self, connect: Connect) -> None:
+        self.snapshot = Snapshot(0, {})
+        self._connect = connect
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing = False
+
+    async def refresh(self, touched: Collection[int] | None = None) -> Snapshot:
+        """Reads the catalog again, or only the entities `touched`.
+
+        Raises: asyncpg.PostgresError, OSError when upstream cannot be reached, also not by a new connection.
+        """
+        async with self._lock:
+            try:
+                await self._read(touched)
+            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+                # the control connection was lost: what was missed meanwhile is unknown, so read everything
+                self._connection = None
+                await self._read(None)
+        return self.snapshot
+
+    async def _read(self, touched: Collection[int] | None) -> None:
+        connection = await self._connected()
+        version = self.snapshot.version + 1
+        if touched is None:
+            self.snapshot = parse_snapshot(await connection.fetchval(CATALOG_SQL), version)
+        elif touched:
+            changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
+            self.snapshot = Snapshot(version, self.snapshot.with_changes(changes).entities)
+
+    async def _connected(self) -> asyncpg.Connection[Any]:
+        if self._connection is None or self._connection.is_closed():
+            connection = await self._connect()
+            await connection.add_listener(CHANNEL, self._on_notify)
+            connection.add_termination_listener(self._on_lost)
+            self._connection = connection
+        return self._connection
+
+    def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        touched = [int(payload)] if isinstance(payload, str) and payload.isdecimal() else None
+        self._spawn(self._refresh_quietly(touched))
+
+    def _on_lost(self, _connection: object) -> None:
+        if not self._closing:
+            self._spawn(self._refresh_quietly(None))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work, name="catalog refresh")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _refresh_quietly(self, touched: Collection[int] | None) -> None:
+        try:
+            await self.refresh(touched)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("catalog refresh failed", error=str(error))
+
+    async def close(self) -> None:
+        self._closing = True
+        for task in list(self._tasks):
+            task.cancel()
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close(timeout=5)
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+async def open_store(connect: Connect) -> CatalogStore | None:
+    """The store of a database; None where Kameleon is not installed, and statements pass untouched.
+
+    Raises: asyncpg.PostgresError, OSError when the database cannot be reached.
+    """
+    connection = await connect()
+    try:
+        installed = await connection.fetchval("SELECT to_regprocedure('kameleon.session_state(int[])') IS NOT NULL")
+    finally:
+        await connection.close()
+    if not installed:
+        return None
+    store = CatalogStore(connect)
+    await store.refresh()
+    return store
