@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-PARAMETERS = ("user", "password", "host", "port", "dbname", "sslmode", "sslrootcert")
+PARAMETERS = ("user", "password", "host", "port", "dbname", "sslmode", "sslrootcert", "ssl_min_protocol_version")
 
 # key = value, the value bare or in single quotes, with backslash escapes in both (libpq 34.1.1.1).
 _KEY_VALUE = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?:\s+|$)", re.DOTALL)
@@ -32,6 +32,7 @@ class Dsn:
     dbname: str
     sslmode: str | None = None
     sslrootcert: str | None = None
+    ssl_min_protocol_version: str | None = None
 
     @property
     def is_unix(self) -> bool:
@@ -48,7 +49,7 @@ class Dsn:
 
     def at(self, host: str, port: int) -> Dsn:
         """The same user and database at another address, such as the proxy's own. TLS is then its affair."""
-        return replace(self, host=host, port=port, sslmode=None, sslrootcert=None)
+        return replace(self, host=host, port=port, sslmode=None, sslrootcert=None, ssl_min_protocol_version=None)
 
     def __str__(self) -> str:
         """The URL form, password included."""
@@ -61,10 +62,10 @@ class Dsn:
             query |= {"host": self.host, "port": str(self.port)}
         else:
             location = _netloc(self.host, self.port)
-        if self.sslmode is not None:
-            query["sslmode"] = self.sslmode
-        if self.sslrootcert is not None:
-            query["sslrootcert"] = self.sslrootcert
+        for name in ("sslmode", "sslrootcert", "ssl_min_protocol_version"):
+            value = getattr(self, name)
+            if value is not None:
+                query[name] = value
         tail = "?" + urlencode(query, safe="/", quote_via=quote) if query else ""
         return f"postgresql://{credentials}@{location}/{quote(self.dbname, safe='')}{tail}"
 
@@ -91,6 +92,7 @@ def parse_dsn(text: str) -> Dsn:
         dbname=parameters.get("dbname") or user,
         sslmode=sslmode,
         sslrootcert=parameters.get("sslrootcert"),
+        ssl_min_protocol_version=parameters.get("ssl_min_protocol_version"),
     )
 
 
