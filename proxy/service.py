@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 
 from catalog.install import InstallError, install
@@ -22,9 +21,6 @@ from proxy.embedded import EmbeddedError, EmbeddedPostgres
 from proxy.server import ProxyServer
 from proxy.settings import Settings
 from proxy.upstream import UpstreamAddress
-
-OLDEST_POSTGRES = 15
-CONNECT_TIMEOUT = 10.0
 
 T = TypeVar("T")
 logger = structlog.get_logger()
@@ -46,7 +42,6 @@ async def run(settings: Settings, announce: Callable[[Dsn], None]) -> None:
         if settings.upstream is None:
             embedded = await signals.interrupt(EmbeddedPostgres.start(settings.data_dir))
         dsn = upstream_dsn(settings) if embedded is None else embedded.dsn
-        await signals.interrupt(_check_upstream(dsn))
         await signals.interrupt(install(str(dsn)))
         server = await _listen(settings, dsn)
         announce(dsn.at(reachable(settings.listen_host), server.port))
@@ -83,21 +78,6 @@ def upstream_dsn(settings: Settings) -> Dsn:
 def reachable(host: str) -> str:
     """Where a client on this machine connects to what listens on `host`, which may be every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-async def _check_upstream(dsn: Dsn) -> None:
-    try:
-        connection = await asyncpg.connect(str(dsn), timeout=CONNECT_TIMEOUT)
-    except TimeoutError as error:
-        raise ServiceError(f"upstream {dsn.place}: no answer within {CONNECT_TIMEOUT:.0f} s") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise ServiceError(f"upstream {dsn.place}: {_first_line(error)}") from error
-    try:
-        version = connection.get_server_version()
-    finally:
-        await connection.close()
-    if version.major < OLDEST_POSTGRES:
-        raise ServiceError(f"upstream {dsn.place}: PostgreSQL {version.major}; expected {OLDEST_POSTGRES} or newer")
 
 
 async def _listen(settings: Settings, dsn: Dsn) -> ProxyServer:
@@ -147,7 +127,3 @@ class _Signals:
             await asyncio.gather(task, return_exceptions=True)
             raise _Stopped
         return task.result()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
