@@ -69,13 +69,13 @@ CREATE OR REPLACE FUNCTION kameleon.float_json(value float8) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
                 WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
-                ELSE to_jsonb(kameleon.canonical_text(value)) END
+                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END
 $$;
 CREATE OR REPLACE FUNCTION kameleon.float_json(value float4) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
                 WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
-                ELSE to_jsonb(kameleon.canonical_text(value)) END
+                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.money_in(value text) RETURNS money

@@ -91,17 +91,11 @@ BEGIN
 END
 $$;
 
--- The select list of an entity's views over its child, without `extra`: 'expr AS name, ...' in the shell's column order.
-CREATE OR REPLACE FUNCTION kameleon.view_columns(entity int, document text, as_list boolean DEFAULT true) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-        SELECT string_agg(kameleon.read_expression(document, d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)
-                          || CASE WHEN as_list THEN format(' AS %I', d.field_name) ELSE '' END, ', ' ORDER BY d.attnum)
-        FROM kameleon.kdb_field_definitions d
-        WHERE d.entity_id = entity AND NOT d.dropped
-    );
-END
+-- 'expression AS name, ...' of arrays in the same order.
+CREATE OR REPLACE FUNCTION kameleon.select_list(expressions text[], names name[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('%s AS %I', l.expression, l.name), ', ' ORDER BY l.position)
+    FROM unnest(expressions, names) WITH ORDINALITY AS l (expression, name, position)
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.next_identity(sequence regclass) RETURNS bigint
@@ -247,7 +241,11 @@ DECLARE
     definition kameleon.kdb_entity_definitions;
     child text;
     columns text;
-    plain_list text;
+    names name[];
+    attnums int2[];
+    expressions text[];
+    write_casts text[];
+    computed text[];
     read_view text := 'kdb_read_' || entity;
     write_view text;
     insert_view text;
@@ -261,11 +259,8 @@ DECLARE
     generate_steps text := '';
     failing_row text;
     default_steps text := '';
-    shell text;
-    names text[];
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
-    shell := format('%I.%I', definition.schema_name, definition.entity_name);
     child := kameleon.child_name(definition);
     write_view := format('kdb_write_%s_%s', entity, definition.generation);
     insert_view := format('kdb_insert_%s_%s', entity, definition.generation);
@@ -277,11 +272,14 @@ BEGIN
                        ' INHERITS (kameleon.kdb_records_bucket_%s)',
                        child, entity, entity, 'kdb_rec_' || entity, kameleon.free_bucket());
     END IF;
-    -- read and write views; a virtual generated column needs the read view of the other columns first
-    columns := kameleon.view_columns(entity, 'kdb_document_row.data');
-    SELECT string_agg(quote_ident(d.field_name), ', ' ORDER BY d.attnum) INTO plain_list
+    SELECT array_agg(d.field_name ORDER BY d.attnum), array_agg(d.attnum ORDER BY d.attnum),
+           array_agg(kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value) ORDER BY d.attnum),
+           -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target
+           array_agg((SELECT '::' || format_type(t.typbasetype, t.typtypmod) FROM pg_type t
+                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND t.typdefault IS NOT NULL) ORDER BY d.attnum)
+    INTO names, attnums, expressions, write_casts
     FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped;
-    PERFORM kameleon.replace_read_view(entity, columns, child);
+    PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
     SELECT array_agg(format('(%s)::%s', pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
            FILTER (WHERE a.attgenerated = 'v') AS virtual_expressions,
            array_agg(a.attnum ORDER BY a.attnum) FILTER (WHERE a.attgenerated = 'v') AS virtual_columns,
@@ -292,18 +290,17 @@ BEGIN
     FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = definition.relid AND a.attgenerated <> '' AND NOT a.attisdropped;
     IF generated.virtual_columns IS NOT NULL THEN
-        names := kameleon.over_document(entity, generated.virtual_expressions, 'kdb_document_row.data');
-        SELECT string_agg(CASE WHEN v.expression IS NOT NULL THEN format('%s AS %I', v.expression, d.field_name)
-                               ELSE kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)
-                                    || format(' AS %I', d.field_name) END, ', ' ORDER BY d.attnum)
-        INTO columns
-        FROM kameleon.kdb_field_definitions d
-        LEFT JOIN unnest(generated.virtual_columns, names) AS v (attnum, expression) ON v.attnum = d.attnum
-        WHERE d.entity_id = entity AND NOT d.dropped;
-        PERFORM kameleon.replace_read_view(entity, columns, child);
+        -- over the read view that now has all other columns
+        computed := kameleon.over_document(entity, generated.virtual_expressions, 'kdb_document_row.data');
+        FOR i IN 1 .. cardinality(computed) LOOP
+            expressions[array_position(attnums, generated.virtual_columns[i])] := computed[i];
+        END LOOP;
+        PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
     END IF;
+    columns := kameleon.select_list(expressions, names);
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys FROM kameleon.%I AS kdb_document_row',
-                   write_view, CASE WHEN columns = '' THEN 'NULL' ELSE columns END, child);
+                   write_view, kameleon.select_list(ARRAY(SELECT CASE WHEN w.type_cast IS NULL THEN w.expression ELSE format('(%s)%s', w.expression, w.type_cast) END
+                                                          FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), child);
 
     -- the insert view: PostgreSQL's own assignment casts and defaults, then the rule makes the document
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT * FROM kameleon.%I', insert_view, read_view);
@@ -335,13 +332,13 @@ BEGIN
 
     -- stored generated columns
     IF generated.stored_columns IS NOT NULL THEN
-        names := kameleon.over_document(entity, generated.stored_expressions, 'NEW.data');
+        computed := kameleon.over_document(entity, generated.stored_expressions, 'NEW.data');
         SELECT string_agg(CASE WHEN kameleon.base_type(d.type_oid) = 'jsonb'::regtype
                                THEN format('kameleon.json_field(%L, %s)', d.field_key, v.expression)
                                ELSE format('jsonb_strip_nulls(jsonb_build_object(%L, %s))', d.field_key,
                                            kameleon.write_expression('(' || v.expression || ')', d.type_oid)) END, ' || ' ORDER BY d.attnum)
         INTO generate_steps
-        FROM kameleon.kdb_field_definitions d JOIN unnest(generated.stored_columns, names) AS v (attnum, expression) ON v.attnum = d.attnum
+        FROM kameleon.kdb_field_definitions d JOIN unnest(generated.stored_columns, computed) AS v (attnum, expression) ON v.attnum = d.attnum
         WHERE d.entity_id = entity AND NOT d.dropped;
         EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_generate_' || entity,
                        format('BEGIN NEW.data := (NEW.data - %L::text[]) || %s; RETURN NEW; END',
@@ -352,7 +349,7 @@ BEGIN
     END IF;
 
     -- NOT NULL and CHECK: a trigger that is only called for a row that violates one
-    SELECT string_agg(format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', e.expression), ', ' ORDER BY d.attnum)
+    SELECT string_agg(CASE WHEN d.attnum = ANY (generated.virtual_columns) THEN quote_literal('virtual') ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', e.expression) END, ', ' ORDER BY d.attnum)
     INTO failing_row
     FROM kameleon.kdb_field_definitions d
     CROSS JOIN LATERAL (SELECT kameleon.read_expression('NEW.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) AS e (expression)
