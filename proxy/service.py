@@ -20,7 +20,7 @@ from proxy.dsn import Dsn, parse_dsn
 from proxy.embedded import EmbeddedError, EmbeddedPostgres
 from proxy.server import ProxyServer
 from proxy.settings import Settings
-from proxy.upstream import UpstreamAddress
+from proxy.upstream import Upstream
 
 T = TypeVar("T")
 logger = structlog.get_logger()
@@ -82,7 +82,7 @@ def reachable(host: str) -> str:
 
 async def _listen(settings: Settings, dsn: Dsn) -> ProxyServer:
     try:
-        server = ProxyServer(settings, UpstreamAddress.from_dsn(dsn))
+        server = ProxyServer(settings, Upstream.from_settings(dsn, settings))
         await server.start()
     except OSError as error:
         raise ServiceError(f"cannot listen on {settings.listen}: {error.strerror or error}") from error
