@@ -24,11 +24,8 @@ log = structlog.get_logger(__name__)
 CHANNEL = "kameleon"
 # Of the INFO message by which the event triggers tell a session what its DDL changed.
 CHANGE_SQLSTATE = "KDB01"
-# Of the error that a write to a guarded shell table meets.
+# Of the error that any use of a guarded shell table meets.
 STALE_SQLSTATE = "KDB02"
-# Of the error that a read of one meets, and the words to know it by.
-GUARD_SQLSTATE = "55000"
-GUARD_MESSAGE = '"kameleon_guard" has no handler'
 
 if TYPE_CHECKING:
     # asyncpg's stubs make the class generic; at run time it is not

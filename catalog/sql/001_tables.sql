@@ -93,7 +93,3 @@ BEGIN
     END LOOP;
 END
 $$;
-
--- The guard: planning any statement that reads an inheriting foreign table fails, because this wrapper has no handler.
-CREATE FOREIGN DATA WRAPPER kameleon_guard NO HANDLER NO VALIDATOR;
-CREATE SERVER kameleon_guard FOREIGN DATA WRAPPER kameleon_guard;

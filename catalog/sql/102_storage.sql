@@ -555,7 +555,7 @@ DECLARE
 BEGIN
     PERFORM kameleon.drop_views(entity);
     EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', 'kdb_read_' || entity) || CASE WHEN current_query() ~* '\mcascade\M' THEN ' CASCADE' ELSE '' END;
-    EXECUTE format('DROP FOREIGN TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
+    EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
     IF child IS NOT NULL THEN
         EXECUTE format('DROP TABLE kameleon.%I', child);
     END IF;

@@ -145,13 +145,30 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WHERE e.entity_id = entity
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.refuse_direct_use() RETURNS trigger
-LANGUAGE plpgsql AS $$
+-- The guard. A shared entity's shell has an empty inheriting table with a statistics object over a call of this
+-- function. The planner folds immutable calls with constant arguments when it looks at a table's statistics, so
+-- every SELECT, UPDATE, DELETE and MERGE of the shell fails when it is planned, for superusers too; DDL, ANALYZE and
+-- ONLY still work. (A foreign table without a handler would do the same, but fails ANALYZE of the whole database.)
+CREATE OR REPLACE FUNCTION kameleon.refuse_shell(entity int) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
 BEGIN
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     RAISE EXCEPTION USING ERRCODE = 'KDB02',
-        MESSAGE = format('table "%s" keeps its rows in shared storage and cannot be written directly', TG_TABLE_NAME),
-        HINT = 'Connect through Kameleon''s port.',
-        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+        MESSAGE = format('table "%s" is kept in shared storage and cannot be used here', definition.entity_name),
+        DETAIL = 'The statement reached the table itself, not its documents: it stands in a function, or the connection is not Kameleon''s.',
+        HINT = 'Connect through Kameleon''s port, and use the table in statements of the client''s own.',
+        SCHEMA = definition.schema_name, TABLE = definition.entity_name;
+END
+$$;
+
+-- INSERT plans nothing of its target: a trigger refuses it.
+CREATE OR REPLACE FUNCTION kameleon.refuse_insert() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM kameleon.refuse_shell((SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID));
+    RETURN NULL;
 END
 $$;
 
@@ -173,16 +190,23 @@ DECLARE
     guard text := 'kdb_guard_' || entity;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
-        EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_direct_use()', shell);
+        EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
         EXECUTE format('CREATE TRIGGER kameleon_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
         -- \d, pg_dump and information_schema show the user's own triggers only
         UPDATE pg_trigger SET tgisinternal = true WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
     END IF;
     IF to_regclass(format('kameleon.%I', guard)) IS NULL THEN
-        EXECUTE format('CREATE FOREIGN TABLE kameleon.%I () INHERITS (%s) SERVER kameleon_guard', guard, shell);
+        EXECUTE format('CREATE TABLE kameleon.%I () INHERITS (%s)', guard, shell);
         UPDATE pg_depend SET deptype = 'a'
         WHERE classid = 'pg_class'::regclass AND objid = to_regclass(format('kameleon.%I', guard)) AND refobjid = shell AND deptype = 'n';
     END IF;
+    -- a table none of whose columns has statistics is analyzed without a look at its statistics objects
+    EXECUTE format('ALTER TABLE kameleon.%I %s', guard,
+                   (SELECT string_agg(format('ALTER %I SET STATISTICS 0', a.attname), ', ') FROM pg_attribute a
+                    WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped));
+    EXECUTE format('DROP STATISTICS IF EXISTS kameleon.%I', guard);
+    EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_shell(%s) OR %I IS NULL) FROM kameleon.%I', guard, entity,
+                   (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1), guard);
 END
 $$;
 
@@ -191,7 +215,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
 BEGIN
-    EXECUTE format('DROP FOREIGN TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
+    EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
     UPDATE pg_trigger SET tgisinternal = false WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_guard ON %s', shell);
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_truncate ON %s', shell);
