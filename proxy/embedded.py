@@ -49,6 +49,7 @@ PORT = 5432  # only a part of the socket's name
 
 START_TIMEOUT = 300.0  # recovery after a crash replays the log, which may take minutes
 STOP_TIMEOUT = 60.0  # a fast shutdown writes a checkpoint
+TEMPORARY, TEMPORARY_PREFIX = Path("/tmp"), "kameleon-run-"  # where the socket goes that cannot be in data_dir
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, less its NUL
 
 # Written to postgresql.conf by initdb, for the operator to change.
@@ -244,7 +245,7 @@ class Folders:
     def _make_socket_folder(self) -> None:
         length = len(os.fsencode(self.socket / f".s.PGSQL.{PORT}"))
         if length > LONGEST_SOCKET_PATH or not self.user.may_enter(self.data_dir):
-            self.socket = Path(tempfile.mkdtemp(prefix="kameleon-", dir="/tmp"))
+            self.socket = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=TEMPORARY))
         self.own_folder(self.socket)
 
 
@@ -292,11 +293,21 @@ def _check_version(cluster: Path, programs: Path, user: ServerUser) -> None:
 def _stop_orphan(folders: Folders) -> None:
     """Stop the server of a proxy that was killed. We hold the lock, so it serves nobody but that proxy's clients."""
     try:
-        pid = int((folders.cluster / "postmaster.pid").read_text().splitlines()[0])
-        is_running = Path(f"/proc/{pid}/cwd").resolve(strict=True) == folders.cluster.resolve()
-    except (FileNotFoundError, PermissionError, ValueError, IndexError):
-        return  # no such process, or one that is not ours: PostgreSQL itself clears a stale file away
-    if not is_running:
+        lines = (folders.cluster / "postmaster.pid").read_text().splitlines()
+        pid, socket_folder = int(lines[0]), Path(lines[4])
+    except (FileNotFoundError, ValueError, IndexError):
+        return  # shut down cleanly, or killed while it began: PostgreSQL itself clears a stale file away
+    _end_process(pid, folders.cluster)
+    if socket_folder.parent == TEMPORARY and socket_folder.name.startswith(TEMPORARY_PREFIX):
+        shutil.rmtree(socket_folder, ignore_errors=True)
+
+
+def _end_process(pid: int, cluster: Path) -> None:
+    try:
+        is_ours = Path(f"/proc/{pid}/cwd").resolve(strict=True) == cluster.resolve()
+    except (FileNotFoundError, PermissionError):
+        return  # no such process, or somebody else's
+    if not is_ours:
         return
     logger.info("stopping the embedded PostgreSQL that a killed proxy left running", pid=pid)
     with contextlib.suppress(ProcessLookupError), _process_end(pid) as end:
@@ -304,7 +315,7 @@ def _stop_orphan(folders: Folders) -> None:
             os.kill(pid, signum)
             if end.poll(STOP_TIMEOUT * 1000):
                 return
-        raise EmbeddedError(f"a PostgreSQL (process {pid}) still runs on {folders.cluster} and does not stop")
+        raise EmbeddedError(f"a PostgreSQL (process {pid}) still runs on {cluster} and does not stop")
 
 
 @contextlib.contextmanager

@@ -122,6 +122,15 @@ async def test_a_server_left_running_by_a_killed_proxy_is_replaced(place):
         await server.stop()
 
 
+async def test_the_temporary_folder_of_a_killed_proxy_is_cleared_away(place):
+    orphan = await EmbeddedPostgres.start(place / ("d" * 120))
+    folder = Path(orphan.dsn.host)
+    assert folder.parent == Path("/tmp")
+    os.close(orphan._folders._lock or -1)
+    await (await EmbeddedPostgres.start(place / ("d" * 120))).stop()
+    assert not folder.exists()
+
+
 async def test_a_crash_is_recovered_from(place):
     server = await EmbeddedPostgres.start(place / "data")
     await fetchval(server, "CREATE TABLE kept AS SELECT 1 AS n")
