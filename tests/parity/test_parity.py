@@ -1,0 +1,48 @@
+"""The same statements, on a native table directly and on a shared entity through the proxy: all replies are equal."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.parity.case_files import CaseFile, case_files
+from tests.parity.comparison import Difference, Pair
+
+
+def runs() -> list[tuple[CaseFile, str, str]]:
+    return [(case, mode, profile) for case in case_files() for profile in case.settings for mode in case.modes]
+
+
+every_run = pytest.mark.parametrize(
+    ("case", "mode", "profile"), [pytest.param(*run, id="-".join([run[0].name, *run[1:]])) for run in runs()]
+)
+
+
+@every_run
+def test_parity(case: CaseFile, mode: str, profile: str, pair: Pair) -> None:
+    check(case, mode, profile, pair)
+
+
+@pytest.mark.slow
+@every_run
+def test_the_cases_are_deterministic(case: CaseFile, mode: str, profile: str, native_pair: Pair) -> None:
+    """Two native databases answer alike, so a difference in test_parity is the product's."""
+    check(case, mode, profile, native_pair)
+
+
+def check(case: CaseFile, mode: str, profile: str, pair: Pair) -> None:
+    differences = pair.run(case, mode, profile)
+    record(case, mode, profile, differences)
+    if differences:
+        shown = "\n\n".join(str(difference) for difference in differences)
+        pytest.fail(f"{len(differences)} of {len(case.steps)} statements differ\n\n{shown}", pytrace=False)
+
+
+def record(case: CaseFile, mode: str, profile: str, differences: list[Difference]) -> None:
+    """KAMELEON_PARITY_REPORT names a file that gets a line of JSON for each difference, for a whole run at a glance."""
+    if path := os.environ.get("KAMELEON_PARITY_REPORT"):
+        with open(path, "a") as report:
+            for difference in differences:
+                report.write(json.dumps({"case": case.name, "mode": mode, "profile": profile} | vars(difference)) + "\n")
