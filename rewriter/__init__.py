@@ -1,0 +1,38 @@
+"""Statements about entities become statements about their views. No I/O: text and a catalog snapshot in, edits out.
+
+    text --shape--> cache --first sight--> route --tokens--> skeleton --sqlglot--> tree --rules--> edits --> text
+
+* `statements`  before any parsing: split a simple Query, classify by first keywords
+* `lexer`       PostgreSQL's tokens; the shape, literals lifted out, which a rewrite is cached by
+* `cache`       `Rewriter`: shape -> edit script; what runs for nearly every statement
+* `router`      first sight: pass, rewrite, DDL or refuse
+* `mask`        tokens -> the skeleton that is parsed; the parts of each DML statement
+* `parse`       skeleton -> sqlglot tree -> scopes: what each name stands for
+* `names`       names -> entities: schemas, search_path, temporary tables
+* `rules`       one statement kind a file, each adding edits
+* `ddl`         DDL on an entity: passed, with a prelude, or refused
+* `edits`       spans, splicing, and the way back to the client's positions
+
+Promises: a statement that names no shared entity comes back as the very object that went in. The client's text is edited,
+never generated. What names a shared entity and is not understood raises RewriteError.
+"""
+
+from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite
+from rewriter.edits import Edit, original_position
+from rewriter.errors import RewriteError
+from rewriter.statements import Kind, Span, classify, may_change_names, split
+
+__all__ = [
+    "Edit",
+    "Kind",
+    "RewriteError",
+    "Rewriter",
+    "Rewritten",
+    "Span",
+    "classify",
+    "may_change_names",
+    "mentions_entity",
+    "original_position",
+    "rewrite",
+    "split",
+]

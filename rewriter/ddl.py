@@ -1,0 +1,408 @@
+"""DDL that names a shared entity: passed on to the shell as written, with a prelude, or refused.
+
+The event triggers keep documents and views in step with what happens to the shell. A statement that must see rows (a new
+constraint, a change of type) gets a prelude: `kameleon.fill_shell` brings the rows into the shell, the client's own statement runs
+there natively, and the event trigger drains it back. What shared storage cannot honour is refused, and so is every form not
+listed here: DDL is never half done.
+
+sqlglot gives opaque commands for most of this, so the forms are told apart by their keywords.
+"""
+
+from __future__ import annotations
+
+from catalog.model import Entity
+from rewriter.errors import RewriteError
+from rewriter.lexer import LITERAL, OPERATOR, PUNCTUATION
+from rewriter.statement import Statement
+
+_HINT = "SET kameleon.default_storage = dedicated before CREATE TABLE makes an ordinary table, which allows this."
+
+
+def inner_query(statement: Statement) -> tuple[int, int] | None:
+    """The query within CREATE VIEW, CREATE MATERIALIZED VIEW and CREATE TABLE AS, as a token range."""
+    if statement.word(0) != "create":
+        return None
+    token = _object(statement)
+    if statement.word(token) not in ("table", "view"):
+        return None
+    end = len(statement.tokens)
+    first = _top_level(statement, token, end, "as")
+    if first is None:
+        return None
+    if statement.word(end - 1) == "data" and statement.word(end - 2) in ("with", "no"):
+        end -= 2 if statement.word(end - 2) == "with" else 3
+    elif statement.words(end - 2, "check", "option"):
+        end -= 3
+        if statement.word(end) != "with":
+            end -= 1
+    return first + 1, end
+
+
+def view_name(statement: Statement) -> str | None:
+    """What CREATE RECURSIVE VIEW calls its own query."""
+    for token in range(1, 6):
+        if statement.words(token, "recursive", "view") and statement.is_name(token + 2):
+            chain = statement.chain(token + 2)
+            return statement.tokens[chain.end - 1].value if chain is not None else None
+    return None
+
+
+_QUALIFIERS = frozenset(
+    (
+        "or",
+        "replace",
+        "global",
+        "local",
+        "temp",
+        "temporary",
+        "unlogged",
+        "recursive",
+        "materialized",
+        "unique",
+        "foreign",
+    )
+)
+_CREATE_PASSES = frozenset(
+    (
+        "index", "sequence", "type", "domain", "role", "user", "group", "extension", "aggregate", "operator", "cast",
+        "collation", "conversion", "database", "server", "text", "tablespace", "subscription", "event", "access",
+        "language", "transform",
+    )
+)  # fmt: skip
+
+
+def ddl(statement: Statement) -> None:
+    """Sets the statement's prelude, lets it pass, or raises RewriteError."""
+    verb = statement.word(0)
+    if verb == "create":
+        _create(statement)
+    elif verb == "alter":
+        _alter(statement)
+    elif verb == "drop":
+        _drop(statement)
+    elif verb in ("grant", "revoke"):
+        _grant(statement)
+    elif verb in ("reindex", "cluster", "security", "repack"):
+        _refuse_named(statement, f"{verb.upper()} is not supported on a shared entity")
+    _note_entities(statement)
+
+
+def _create(statement: Statement) -> None:
+    token = _object(statement)
+    what = statement.word(token)
+    end = len(statement.tokens)
+    if what == "table":
+        parents = _top_level(statement, token, end, "inherits")
+        if parents is not None:
+            _refuse_between(statement, parents, end, "INHERITS", "cannot inherit from")
+        partition = _top_level(statement, token, end, "partition")
+        if partition is not None and statement.word(partition + 1) == "of":
+            _refuse_between(statement, partition, end, "PARTITION OF", "cannot make a partition of")
+    elif what in ("trigger", "policy", "statistics", "rule", "publication") or statement.words(
+        1, "constraint", "trigger"
+    ):
+        _create_on(statement, what if what != "constraint" else "trigger", token)
+    elif what in ("function", "procedure"):
+        _routine(statement, token)
+    elif what == "schema":
+        if _top_level(statement, token, end, "create") is not None:
+            _refuse_named(statement, "CREATE SCHEMA with elements that name a shared entity is not supported")
+    elif what not in _CREATE_PASSES and what != "view":
+        _refuse_named(statement, f"CREATE {what.upper()} is not supported on a shared entity")
+
+
+def _create_on(statement: Statement, what: str, token: int) -> None:
+    end = len(statement.tokens)
+    message = f"CREATE {what.upper()} is not supported on a shared entity"
+    if what == "rule":
+        _refuse_named(statement, message)
+        return
+    if what == "publication":
+        _refuse_named(statement, message)
+        return
+    on = _top_level(statement, token, end, "from" if what == "statistics" else "on")
+    if on is None:
+        return
+    entity = _entity_at(statement, on + 1)
+    if entity is not None:
+        raise _refusal(
+            statement, on + 1, f'CREATE {what.upper()} is not supported on the shared entity "{entity.name}"'
+        )
+    if what == "policy" and any(statement.word(at) == "select" for at in range(token, end)):
+        _refuse_named(statement, "a policy that reads a shared entity is not supported")
+
+
+def _routine(statement: Statement, token: int) -> None:
+    """Bodies in quotes pass; a standard SQL body is bound to relations when it is made, so it may name no entity."""
+    end = len(statement.tokens)
+    for at in range(token, end):
+        if statement.words(at, "begin", "atomic") or (statement.word(at) == "return" and at > token + 1):
+            _refuse_between(
+                statement, at, end, "CREATE FUNCTION with a SQL-standard body", "cannot be bound to", lexical=True
+            )
+            return
+
+
+# --- ALTER ---
+
+
+def _alter(statement: Statement) -> None:
+    token = 2 if statement.word(1) in ("materialized", "foreign", "event", "default") else 1
+    what = statement.word(token)
+    if what == "table":
+        _alter_table(statement, token + 1)
+    elif what in ("trigger", "policy", "rule"):
+        on = _top_level(statement, token, len(statement.tokens), "on")
+        entity = _entity_at(statement, on + 1) if on is not None else None
+        if entity is not None:
+            raise _refusal(statement, 0, f'ALTER {what.upper()} is not supported on the shared entity "{entity.name}"')
+    elif what in ("publication", "extension", "large", "subscription"):
+        _refuse_named(statement, f"ALTER {what.upper()} is not supported on a shared entity")
+
+
+def _alter_table(statement: Statement, token: int) -> None:
+    if statement.words(token, "if", "exists"):
+        token += 2
+    is_only = statement.word(token) == "only"
+    if is_only:
+        token += 1
+    chain = statement.chain(token)
+    if chain is None:
+        return
+    end = len(statement.tokens)
+    entity = statement.resolver.shared(statement.parts(chain))
+    token = chain.end + (1 if statement.word(chain.end) == "*" else 0)
+    actions = statement.items(token, end)
+    if entity is None:
+        for first, stop in actions:
+            if statement.word(first) == "inherit" or statement.words(first, "attach", "partition"):
+                _refuse_between(statement, first, stop, "ALTER TABLE ... INHERIT", "cannot take part in inheritance:")
+        return
+    needs_rows = is_only
+    for first, stop in actions:
+        needs_rows |= _action_needs_rows(statement, entity, first, stop)
+    if needs_rows:
+        statement.prelude = fill_shell(entity)
+
+
+def fill_shell(entity: Entity) -> str:
+    name = '"{}"."{}"'.format(entity.schema.replace('"', '""'), entity.name.replace('"', '""'))
+    if "'" in name or "\\" in name or "$" in name:
+        name = str(entity.relid)
+    return f"DO $kameleon$BEGIN PERFORM kameleon.fill_shell('{name}'::regclass); END$kameleon$"
+
+
+_ADD_CONSTRAINT = frozenset(("constraint", "check", "unique", "primary", "foreign", "exclude", "not"))
+
+
+def _action_needs_rows(statement: Statement, entity: Entity, first: int, end: int) -> bool:
+    """Whether one action of ALTER TABLE must see the rows; raises for what shared storage cannot do."""
+    word, second = statement.word(first), statement.word(first + 1)
+    if word == "add":
+        if second in _ADD_CONSTRAINT:
+            return _add_constraint(statement, entity, first + 1, end)
+        return _add_column(statement, entity, first + 1, end)
+    if word in ("drop", "rename", "owner"):
+        return False
+    if word == "alter":
+        return _alter_column(statement, first + 1, end)
+    if word == "validate":
+        return True
+    if word in ("set", "reset") and second in ("schema", "("):
+        return False
+    if word in ("disable", "no") and second in ("row", "force"):
+        return False
+    form = " ".join(
+        statement.word(token).upper() for token in range(first, min(end, first + 3)) if statement.tokens[token].is_name
+    )
+    raise _refusal(statement, first, f'ALTER TABLE ... {form} is not supported on the shared entity "{entity.name}"')
+
+
+def _add_constraint(statement: Statement, entity: Entity, first: int, end: int) -> bool:
+    if statement.word(first) == "constraint":
+        first += 2
+    kind = statement.word(first)
+    if kind == "exclude":
+        raise _refusal(
+            statement, first, f'an exclusion constraint is not supported on the shared entity "{entity.name}"'
+        )
+    if kind in ("unique", "primary"):
+        _check_not_deferrable(statement, entity, first, end)
+    return kind != "foreign"
+
+
+def _check_not_deferrable(statement: Statement, entity: Entity, first: int, end: int) -> None:
+    for token in range(first, end):
+        if statement.word(token) == "deferrable" and statement.word(token - 1) != "not":
+            raise _refusal(
+                statement,
+                token,
+                f'a deferrable unique constraint is not supported on the shared entity "{entity.name}"',
+            )
+
+
+_SERIAL = frozenset(("serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"))
+_COLUMN_CONSTRAINTS = frozenset(("unique", "primary", "check", "generated", "not"))
+
+
+def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> bool:
+    if statement.word(first) == "column":
+        first += 1
+    if statement.words(first, "if", "not", "exists"):
+        first += 3
+    needs_rows = statement.word(first + 1) in _SERIAL
+    token = first + 1
+    while token < end:
+        word = statement.word(token)
+        if word == "(":
+            token = statement.partner(token)
+        elif word in _COLUMN_CONSTRAINTS or (word == "default" and not _is_constant(statement, token + 1, end)):
+            needs_rows = True
+        token += 1
+    _check_not_deferrable_unique_column(statement, entity, first, end)
+    return needs_rows
+
+
+def _check_not_deferrable_unique_column(statement: Statement, entity: Entity, first: int, end: int) -> None:
+    words = {statement.word(token) for token in range(first, end)}
+    if words & {"unique", "primary"} and "references" not in words:
+        _check_not_deferrable(statement, entity, first, end)
+
+
+_CONSTANT_WORDS = frozenset(("true", "false", "null"))
+_AFTER_DEFAULT = frozenset(
+    ("not", "null", "unique", "primary", "check", "references", "constraint", "collate", "generated")
+)
+
+
+def _is_constant(statement: Statement, first: int, end: int) -> bool:
+    """Whether DEFAULT is a literal, possibly signed or cast; anything else may be volatile."""
+    token = first
+    if statement.word(token) in ("-", "+"):
+        token += 1
+    if token >= end:
+        return False
+    at = statement.tokens[token]
+    if at.kind is not LITERAL and statement.word(token) not in _CONSTANT_WORDS:
+        return False
+    token += 1
+    while token < end and statement.word(token) not in _AFTER_DEFAULT:
+        # what may follow is a cast to a type: names, modifiers in parentheses, array brackets
+        at = statement.tokens[token]
+        if at.kind is OPERATOR or (at.kind is PUNCTUATION and at.value not in ("::", ".", "(", ")", "[", "]", ",")):
+            return False
+        token += 1
+    return True
+
+
+def _alter_column(statement: Statement, first: int, end: int) -> bool:
+    if statement.word(first) == "constraint":
+        return True
+    if statement.word(first) == "column":
+        first += 1
+    word, second = statement.word(first + 1), statement.word(first + 2)
+    if word in ("set", "drop") and second == "default":
+        return False
+    return not (word in ("set", "reset") and second in ("statistics", "storage", "compression", "("))
+
+
+# --- DROP, GRANT ---
+
+
+def _drop(statement: Statement) -> None:
+    what = statement.word(1)
+    if what not in ("trigger", "rule", "policy"):
+        return
+    on = _top_level(statement, 2, len(statement.tokens), "on")
+    entity = _entity_at(statement, on + 1) if on is not None else None
+    if entity is not None:
+        raise _refusal(statement, 0, f'DROP {what.upper()} is not supported on the shared entity "{entity.name}"')
+
+
+def _grant(statement: Statement) -> None:
+    """Privileges on columns would have to be kept on the views; those on the whole table the event trigger copies."""
+    end = len(statement.tokens)
+    on = _top_level(statement, 1, end, "on")
+    if on is None or not any(statement.word(token) == "(" for token in range(1, on)):
+        return
+    first = on + 2 if statement.word(on + 1) == "table" else on + 1
+    stop = _top_level(statement, first, end, "to") or _top_level(statement, first, end, "from") or end
+    for start, _ in statement.items(first, stop):
+        entity = _entity_at(statement, start)
+        if entity is not None:
+            verb = statement.word(0).upper()
+            raise _refusal(statement, start, f'{verb} on columns is not supported on the shared entity "{entity.name}"')
+
+
+# --- shared ---
+
+
+def _object(statement: Statement) -> int:
+    """The token that says what CREATE makes."""
+    token = 1
+    while statement.word(token) in _QUALIFIERS:
+        token += 1
+    return token
+
+
+def _top_level(statement: Statement, first: int, end: int, word: str) -> int | None:
+    token = first
+    while token < end:
+        at = statement.word(token)
+        if at == "(" or at == "[":
+            token = statement.partner(token)
+        elif at == word:
+            return token
+        token += 1
+    return None
+
+
+def _entity_at(statement: Statement, token: int) -> Entity | None:
+    if statement.word(token) == "only":
+        token += 1
+    chain = statement.chain(token)
+    return statement.resolver.shared(statement.parts(chain)) if chain is not None else None
+
+
+def _refusal(statement: Statement, token: int, message: str) -> RewriteError:
+    return statement.refuse(token, message, hint=_HINT)
+
+
+def _refuse_named(statement: Statement, message: str) -> None:
+    """Refuses if any name in the statement may mean a shared entity."""
+    for token in range(len(statement.tokens)):
+        entity = _possible_entity(statement, token)
+        if entity is not None:
+            raise _refusal(statement, token, f'{message}: "{entity.name}"')
+
+
+def _refuse_between(statement: Statement, first: int, end: int, form: str, why: str, *, lexical: bool = False) -> None:
+    for token in range(first, end):
+        entity = _possible_entity(statement, token) if lexical else _entity_at(statement, token)
+        if entity is not None:
+            raise _refusal(statement, token, f'{form} is not supported: {why} the shared entity "{entity.name}"')
+
+
+def _possible_entity(statement: Statement, token: int) -> Entity | None:
+    if not statement.is_name(token) or statement.word(token - 1) == ".":
+        return None
+    chain = statement.chain(token)
+    if chain is None:
+        return None
+    parts = statement.parts(chain)
+    for length in range(1, len(parts) + 1):
+        entity = statement.resolver.shared(parts[:length])
+        if entity is not None:
+            return entity
+    return None
+
+
+def _note_entities(statement: Statement) -> None:
+    for token in range(len(statement.tokens)):
+        if statement.is_name(token) and statement.word(token - 1) != ".":
+            chain = statement.chain(token)
+            if chain is None:
+                continue
+            entity = statement.resolver.entity(statement.parts(chain))
+            if entity is not None:
+                statement.name(entity.entity_id)

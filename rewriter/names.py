@@ -1,0 +1,46 @@
+"""A name as written -> the entity it means to this session, as PostgreSQL would look it up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from catalog.model import Entity, Names, Snapshot
+
+_NOTHING: dict[str, Entity] = {}
+
+
+class Resolver:
+    """Looks names up in one snapshot for one session's search_path."""
+
+    def __init__(self, snapshot: Snapshot, names: Names) -> None:
+        self._snapshot = snapshot
+        self._names = names
+
+    def entity(self, parts: Sequence[str]) -> Entity | None:
+        """name, schema.name or database.schema.name -> the entity, shared or dedicated; None for anything else.
+
+        A name of another database is not ours to judge: PostgreSQL has its own error for it.
+        """
+        by_schema = self._snapshot.by_name.get(parts[-1], _NOTHING)
+        if not by_schema:
+            return None
+        if len(parts) == 1:
+            return self._search(parts[0])
+        if len(parts) > 3 or (len(parts) == 3 and parts[0] != self._names.database):
+            return None
+        return by_schema.get(parts[-2])
+
+    def _search(self, name: str) -> Entity | None:
+        by_schema = self._snapshot.by_name[name]
+        hiding = self._names.hiding
+        for schema in self._names.search_path:
+            if (schema, name) in hiding:
+                return None
+            entity = by_schema.get(schema)
+            if entity is not None:
+                return entity
+        return None
+
+    def shared(self, parts: Sequence[str]) -> Entity | None:
+        entity = self.entity(parts)
+        return entity if entity is not None and entity.is_shared else None

@@ -1,0 +1,163 @@
+"""The first sight of a statement: which road it takes.
+
+Pass: it names no entity, so its bytes go on as they are, parsed or not.
+Rewrite: queries and DML, alone or inside EXPLAIN, DECLARE, PREPARE, COPY, CREATE VIEW, CREATE TABLE AS; and the utility
+statements that take tables.
+DDL: `rewriter.ddl` decides.
+What names an entity and cannot be understood is refused, never sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.model import Names, Snapshot
+from rewriter.ddl import ddl, inner_query, view_name
+from rewriter.edits import Edit, in_order
+from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
+from rewriter.lexer import names_in, tokenize
+from rewriter.mask import Mask, Unparsed
+from rewriter.names import Resolver
+from rewriter.parse import parse
+from rewriter.rules import RULES
+from rewriter.rules.copy import copy
+from rewriter.rules.utility import lock, truncate, vacuum
+from rewriter.statement import Statement
+from rewriter.statements import Kind, classify
+
+_QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
+_UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum}
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    kind: Kind
+    edits: tuple[Edit, ...] = ()
+    entities: tuple[int, ...] = ()
+    prelude: str | None = None
+
+
+def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True) -> Routed:
+    kind = classify(sql)
+    named = snapshot.by_name.keys() & names_in(sql, standard_conforming_strings)
+    if not named:
+        return Routed(kind)
+    try:
+        tokens = tokenize(sql, standard_conforming_strings)
+    except LexError:
+        return Routed(kind)  # PostgreSQL refuses it before it looks at any name
+    if tokens and tokens[-1].value == ";":
+        tokens.pop()
+    resolver = Resolver(snapshot, names)
+    statement = Statement(sql, tokens, resolver, standard_conforming_strings)
+    try:
+        _rewrite(statement, kind, frozenset(named))
+    except (Unparsed, RecursionError) as error:
+        refusal = _refusal(statement, named, error)
+        if refusal is not None:
+            raise refusal from error
+        return Routed(kind)
+    return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
+
+
+def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
+    if kind is Kind.DDL:
+        query = inner_query(statement)
+        if query is not None and not statement.words(query[0], "execute"):
+            _query(statement, *query, named, hidden=view_name(statement))
+        else:
+            ddl(statement)
+    elif kind in _UTILITIES:
+        _UTILITIES[kind](statement)
+    elif kind is Kind.COPY and statement.word(1) != "(":
+        copy(statement)
+    else:
+        query = _query_within(statement, kind)
+        if query is None:
+            return  # names that are not relations: a cursor, a channel, a setting
+        if statement.word(query[0]) in ("create", "execute", "declare", "refresh"):
+            _explained(statement, query, named)
+        else:
+            _query(statement, *query, named)
+
+
+def _query(statement: Statement, first: int, end: int, named: frozenset[str], hidden: str | None = None) -> None:
+    skeleton = Mask(statement.tokens, len(statement.sql), named).skeleton(first, end)
+    tree = parse(skeleton, statement.tokens, hidden)
+    for rule in RULES:
+        rule(statement, tree)
+
+
+def _query_within(statement: Statement, kind: Kind) -> tuple[int, int] | None:
+    """The query or DML statement that this statement is, or runs, as a token range."""
+    end = len(statement.tokens)
+    if kind in _QUERIES:
+        return 0, end
+    if kind is Kind.COPY:
+        return 2, statement.partner(1)
+    if kind is Kind.EXPLAIN:
+        token = 1
+        while statement.word(token) in ("analyze", "analyse", "verbose"):
+            token += 1
+        if statement.word(token) == "(" and statement.word(token + 1) not in ("select", "with", "values", "table", "("):
+            token = statement.partner(token) + 1
+        return token, end
+    if kind is Kind.PREPARE:
+        token = 2
+        if statement.word(token) == "(":
+            token = statement.partner(token) + 1
+        return (token + 1, end) if statement.word(token) == "as" else None
+    if kind is Kind.DECLARE:
+        for token in range(2, end):
+            if statement.word(token) == "for":
+                return token + 1, end
+    return None
+
+
+def _explained(statement: Statement, query: tuple[int, int], named: frozenset[str]) -> None:
+    """EXPLAIN CREATE TABLE AS, CREATE MATERIALIZED VIEW, DECLARE CURSOR: the query within what is explained."""
+    first, end = query
+    if statement.word(first) in ("execute", "refresh"):
+        return
+    opening = "for" if statement.word(first) == "declare" else "as"
+    for token in range(first, end):
+        if statement.word(token) == opening:
+            if statement.word(end - 1) == "data":
+                end -= 2 if statement.word(end - 2) == "with" else 3
+            _query(statement, token + 1, end, named)
+            return
+
+
+def _refusal(statement: Statement, named: set[str], error: Exception) -> RewriteError | None:
+    """0A000, if a name of the statement that was not understood may mean a shared entity."""
+    for token in range(len(statement.tokens)):
+        if not statement.is_name(token) or statement.tokens[token].value not in named:
+            continue
+        chain = statement.chain(token)
+        if statement.word(token - 1) == "." and statement.is_name(token - 2):
+            chain = statement.chain(token - 2)
+            if statement.word(token - 3) == "." and statement.is_name(token - 4):
+                chain = statement.chain(token - 4)
+        assert chain is not None
+        parts = statement.parts(chain)
+        candidates = [parts[:length] for length in range(1, len(parts) + 1)]
+        for candidate in candidates:
+            entity = statement.resolver.shared(candidate)
+            if entity is None:
+                continue
+            if isinstance(error, Unparsed) and error.reason in ("MERGE", "ON CONFLICT DO SELECT"):
+                return statement.refuse(
+                    token,
+                    f'{error.reason} is not supported on the shared entity "{entity.name}"',
+                    hint="Use INSERT ... ON CONFLICT DO UPDATE, or UPDATE and INSERT."
+                    if error.reason == "MERGE"
+                    else "Use ON CONFLICT DO UPDATE.",
+                )
+            place = error.token if isinstance(error, Unparsed) else token
+            return statement.refuse(
+                place or token,
+                f'this statement names the shared entity "{entity.name}" in a way that is not understood',
+                sqlstate=FEATURE_NOT_SUPPORTED,
+                hint="Check its syntax, or write it in a simpler form.",
+            )
+    return None

@@ -1,0 +1,74 @@
+"""What INSERT and UPDATE share: the fields that a list of columns names, and what may be assigned to them."""
+
+from __future__ import annotations
+
+from catalog.model import Entity, Field
+from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
+from rewriter.mask import Relation
+from rewriter.statement import Statement
+
+_SYSTEM_COLUMNS = frozenset(("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"))
+
+
+def target_name(statement: Statement, relation: Relation) -> str:
+    """How the statement itself calls its target, as written."""
+    token = relation.alias if relation.alias is not None else relation.chain.end - 1
+    return statement.text(token, token + 1)
+
+
+def replace_target(statement: Statement, relation: Relation, view: str) -> None:
+    text = view
+    if relation.alias is None:
+        text += " AS " + target_name(statement, relation)
+    statement.replace(relation.start, relation.end, text)
+
+
+def field_of(statement: Statement, entity: Entity, token: int) -> Field:
+    name = statement.tokens[token].value
+    field = entity.field(name)
+    if field is not None:
+        return field
+    if name in _SYSTEM_COLUMNS:
+        raise statement.refuse(token, f'cannot assign to system column "{name}"', sqlstate=FEATURE_NOT_SUPPORTED)
+    raise statement.refuse(
+        token, f'column "{name}" of relation "{entity.name}" does not exist', sqlstate=UNDEFINED_COLUMN
+    )
+
+
+def is_default(statement: Statement, first: int, end: int) -> bool:
+    return end == first + 1 and statement.word(first) == "default"
+
+
+def cannot_insert(field: Field) -> RewriteError:
+    """The words of PostgreSQL, which gives no position here."""
+    if field.generated:
+        return RewriteError(
+            f'cannot insert a non-DEFAULT value into column "{field.name}"',
+            sqlstate=GENERATED_ALWAYS,
+            detail=f'Column "{field.name}" is a generated column.',
+        )
+    return RewriteError(
+        f'cannot insert a non-DEFAULT value into column "{field.name}"',
+        sqlstate=GENERATED_ALWAYS,
+        detail=f'Column "{field.name}" is an identity column defined as GENERATED ALWAYS.',
+        hint="Use OVERRIDING SYSTEM VALUE to override.",
+    )
+
+
+def cannot_update(field: Field) -> RewriteError:
+    detail = (
+        f'Column "{field.name}" is a generated column.'
+        if field.generated
+        else f'Column "{field.name}" is an identity column defined as GENERATED ALWAYS.'
+    )
+    return RewriteError(
+        f'column "{field.name}" can only be updated to DEFAULT', sqlstate=GENERATED_ALWAYS, detail=detail
+    )
+
+
+def unsupported_assignment(statement: Statement, token: int, entity: Entity) -> RewriteError:
+    return statement.refuse(
+        token,
+        f'assigning to a part of a column is not supported on the shared entity "{entity.name}"',
+        hint="Assign the whole column.",
+    )

@@ -1,0 +1,78 @@
+"""INSERT without ON CONFLICT goes to the insert view, which does the rest in PostgreSQL; ON CONFLICT is upsert.py's."""
+
+from __future__ import annotations
+
+from catalog.model import Entity, Field
+from rewriter.mask import Insert
+from rewriter.parse import Tree
+from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
+from rewriter.rules.upsert import upsert
+from rewriter.statement import Statement
+
+
+def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> None:
+    """INSERT INTO orders VALUES (1)  ->  INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"""
+    if parts.conflict is not None:
+        upsert(statement, tree, entity, parts)
+        return
+    replace_target(statement, parts.target, entity.insert_view)
+    overriding(statement, parts)
+    check_values(statement, entity, parts)
+
+
+def overriding(statement: Statement, parts: Insert) -> None:
+    """A view has no identity column to override: the clause goes."""
+    if parts.overriding is not None:
+        statement.replace(parts.overriding, parts.overriding + 3, "")
+
+
+def check_values(statement: Statement, entity: Entity, parts: Insert) -> None:
+    """GENERATED ALWAYS, which the view does not know about, as PostgreSQL checks it."""
+    if not any(field.identity or field.generated for field in entity.fields) or parts.default_values:
+        return
+    if parts.columns is None:
+        fields = list(entity.fields)
+    else:
+        fields = [field_of(statement, entity, first) for first, _ in statement.items(*parts.columns)]
+    user = parts.overriding is not None and parts.overriding_user
+    system = parts.overriding is not None and not parts.overriding_user
+    for core in parts.cores:
+        if core.kind == "values" and len(parts.cores) == 1:
+            for row in statement.items(core.first, core.end):
+                _check_row(statement, fields, row, user=user, system=system)
+        else:
+            covered = len(fields)
+            if core.kind == "select" and parts.columns is None:
+                covered = _width(statement, core.first, core.end, len(fields))
+            for field in fields[:covered]:
+                _check_field(statement, field, core.first, user=user, system=system)
+
+
+def _check_row(statement: Statement, fields: list[Field], row: tuple[int, int], *, user: bool, system: bool) -> None:
+    for field, (first, end) in zip(fields, statement.items(row[0] + 1, row[1] - 1), strict=False):
+        if not (field.identity or field.generated) or is_default(statement, first, end):
+            continue
+        if field.identity and user:
+            statement.replace(first, end, "DEFAULT")
+        elif field.generated or (field.identity == "a" and not system):
+            raise cannot_insert(field)
+
+
+def _check_field(statement: Statement, field: Field, token: int, *, user: bool, system: bool) -> None:
+    """The same for a query, which can give no DEFAULT."""
+    if field.identity and user:
+        raise statement.refuse(
+            token,
+            "OVERRIDING USER VALUE with a query is not supported on a shared entity",
+            hint=f'Leave the column "{field.name}" out.',
+        )
+    if field.generated or (field.identity == "a" and not system):
+        raise cannot_insert(field)
+
+
+def _width(statement: Statement, first: int, end: int, most: int) -> int:
+    """How many columns a select list has; with a star in it, taken to be all there is room for."""
+    items = statement.items(first, end)
+    if any(statement.word(stop - 1) == "*" for _, stop in items):
+        return most
+    return min(len(items), most)

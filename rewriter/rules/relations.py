@@ -1,0 +1,84 @@
+"""Every reference to a shared entity reads its read view, under the name the client's query calls it by."""
+
+from __future__ import annotations
+
+from rewriter.parse import Item, Scope, Tree
+from rewriter.statement import Statement
+
+
+def relations(statement: Statement, tree: Tree) -> None:
+    """SELECT * FROM public.orders o  ->  SELECT * FROM kameleon.kdb_read_17 o"""
+    for scope in tree.scopes:
+        _check_for_twins(statement, scope)
+        for item in scope.items:
+            if item.relation is not None and item.dml is None and not item.is_cte:
+                _read(statement, item)
+
+
+def _read(statement: Statement, item: Item) -> None:
+    relation = item.relation
+    assert relation is not None
+    entity = statement.resolver.entity(statement.parts(relation.chain))
+    if entity is None:
+        return
+    statement.name(entity.entity_id)
+    if not entity.is_shared:
+        return
+    if relation.sampled:
+        raise statement.refuse(
+            relation.chain.first,
+            f'TABLESAMPLE is not supported on the shared entity "{entity.name}"',
+            hint="ORDER BY random() LIMIT n gives a sample of its rows.",
+        )
+    text = entity.read_view
+    if relation.alias is None and relation.takes_alias:
+        text += " AS " + statement.text(relation.chain.end - 1, relation.chain.end)
+    statement.replace(relation.start, relation.end, text)
+
+
+def _check_for_twins(statement: Statement, scope: Scope) -> None:
+    """a.orders and b.orders may stand in one FROM without aliases; once one of them has become an alias they may not."""
+    plain = [item for item in scope.items if item.relation is not None and item.relation.alias is None]
+    if len(plain) < 2:
+        return
+    names = [item.name for item in plain]
+    for item in plain:
+        if names.count(item.name) < 2 or item.is_cte or item.relation is None:
+            continue
+        chain = item.relation.chain
+        if chain.end - chain.first > 1 and statement.resolver.shared(statement.parts(chain)) is not None:
+            raise statement.refuse(
+                chain.first,
+                f'two relations called "{item.name}" in one FROM clause are not supported for a shared entity',
+                hint="Give each of them an alias.",
+            )
+
+
+def qualified_columns(statement: Statement, tree: Tree) -> None:
+    """SELECT public.orders.id FROM public.orders  ->  SELECT orders.id FROM kameleon.kdb_read_17 AS orders"""
+    for reference in tree.references:
+        chain = reference.chain
+        parts = statement.parts(chain)
+        # The qualifiers are all but the column; of x.y.* all of them.
+        qualifiers = parts if chain.star else parts[:-1]
+        if len(qualifiers) < 2 or len(qualifiers) > 3:
+            continue
+        entity = statement.resolver.shared(qualifiers)
+        if entity is None:
+            continue
+        scope: Scope | None = reference.scope
+        item = None
+        while scope is not None and item is None:
+            item = next((item for item in scope.items if _is_plain(statement, item, entity.entity_id)), None)
+            scope = scope.outer
+        if item is None or chain.first in statement.settled:
+            continue  # aliased or absent: PostgreSQL says so
+        relation_token = chain.first + 2 * (len(qualifiers) - 1)
+        statement.cut(chain.first, relation_token)
+
+
+def _is_plain(statement: Statement, item: Item, entity_id: int) -> bool:
+    if item.relation is None or item.relation.alias is not None or item.is_cte:
+        return False
+    entity = statement.resolver.shared(statement.parts(item.relation.chain))
+    return entity is not None and entity.entity_id == entity_id

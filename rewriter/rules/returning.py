@@ -1,0 +1,138 @@
+"""RETURNING over the write view, which has columns that the client must not see: stars are written out."""
+
+from __future__ import annotations
+
+from catalog.model import Entity
+from rewriter.lexer import quote
+from rewriter.mask import Relation, Returning
+from rewriter.parse import Item, Reference, Tree
+from rewriter.rules.columns import target_name
+from rewriter.statement import Statement, field_list
+
+
+def returning(
+    statement: Statement,
+    tree: Tree,
+    entity: Entity,
+    target: Relation,
+    clause: Returning | None,
+    from_clause: tuple[int, int] | None,
+) -> None:
+    """RETURNING *, (o)  ->  RETURNING o."id", o."name", (ROW(o."id", o."name")::"public"."orders")"""
+    if clause is not None:
+        _Stars(statement, tree, entity, target, clause, from_clause).write()
+    _whole_rows(statement, tree, entity, target, clause)
+
+
+class _Stars:
+    def __init__(
+        self,
+        statement: Statement,
+        tree: Tree,
+        entity: Entity,
+        target: Relation,
+        clause: Returning,
+        from_clause: tuple[int, int] | None,
+    ) -> None:
+        self.statement = statement
+        self.tree = tree
+        self.entity = entity
+        self.target = target
+        self.clause = clause
+        self.from_clause = from_clause
+        self.columns = [field.name for field in entity.fields]
+
+    def write(self) -> None:
+        statement = self.statement
+        for first, end in statement.items(self.clause.first, self.clause.end):
+            if end == first + 1 and statement.word(first) == "*":
+                statement.replace(first, end, self._everything(first))
+            else:
+                self._star_of(first, end)
+
+    def _everything(self, star: int) -> str:
+        parts = [field_list(self.columns, target_name(self.statement, self.target))]
+        if self.from_clause is None:
+            return parts[0]
+        for first in range(*self.from_clause):
+            if self.statement.word(first) in ("using", "natural"):
+                raise self.statement.refuse(
+                    star,
+                    f'RETURNING * with a JOIN ... USING or NATURAL JOIN is not supported on the shared entity "{self.entity.name}"',
+                    hint="Name the columns, or join with ON.",
+                )
+        for item in self._others(star):
+            parts.append(f"{quote(item.name)}.*")
+        return ", ".join(parts)
+
+    def _others(self, star: int) -> list[Item]:
+        for scope in self.tree.scopes:
+            if any(item.relation is self.target for item in scope.items):
+                return [item for item in scope.items if item.relation is not self.target]
+        raise self.statement.refuse(star, "RETURNING * is not supported here", hint="Name the columns.")
+
+    def _star_of(self, first: int, end: int) -> None:
+        """orders.*, public.orders.*, old.*, new.*"""
+        statement = self.statement
+        chain = statement.chain(first)
+        if chain is None or statement.word(chain.end) != "." or statement.word(chain.end + 1) != "*":
+            return
+        if chain.end + 2 != end:
+            return
+        name = statement.tokens[chain.end - 1].value
+        if chain.end - chain.first == 1 and name in self._row_names():
+            statement.replace(first, end, field_list(self.columns, statement.text(first, first + 1)))
+        elif chain.end - chain.first > 1 and self.target.alias is None:
+            entity = statement.resolver.shared(statement.parts(chain))
+            if entity is not None and entity.entity_id == self.entity.entity_id:
+                statement.replace(first, end, field_list(self.columns, statement.text(chain.end - 1, chain.end)))
+                statement.settled.add(first)
+
+    def _row_names(self) -> set[str]:
+        return row_names(self.statement, self.target, self.clause)
+
+
+def row_names(statement: Statement, target: Relation, clause: Returning | None) -> set[str]:
+    """What the clause calls rows of the target: its name, and OLD and NEW or what they were renamed to."""
+    names = {statement.tokens[target.alias if target.alias is not None else target.chain.end - 1].value}
+    if clause is not None:
+        names.add(statement.tokens[clause.old].value if clause.old is not None else "old")
+        names.add(statement.tokens[clause.new].value if clause.new is not None else "new")
+    return names
+
+
+def _whole_rows(statement: Statement, tree: Tree, entity: Entity, target: Relation, clause: Returning | None) -> None:
+    """A row of the target as a value has the type of the shell, not of the write view."""
+    for reference in tree.references:
+        chain = reference.chain
+        if chain.end - chain.first != 1:
+            continue
+        token = chain.first
+        name = statement.tokens[token].value
+        if not _means_target(statement, reference, target, clause, name) or entity.field(name) is not None:
+            continue
+        if chain.star and _is_item(statement, clause, token):
+            continue  # written out above
+        columns = field_list([field.name for field in entity.fields], statement.text(token, token + 1))
+        if chain.star and statement.words(token - 2, "row", "("):
+            statement.replace(token, token + 3, columns)
+            continue
+        text = f"ROW({columns})::{quote(entity.schema)}.{quote(entity.name)}"
+        if clause is not None and (token, token + 1) in statement.items(clause.first, clause.end):
+            text += " AS " + statement.text(token, token + 1)
+        statement.replace(token, token + (3 if chain.star else 1), text)
+
+
+def _means_target(
+    statement: Statement, reference: Reference, target: Relation, clause: Returning | None, name: str
+) -> bool:
+    item = reference.scope.find(name)
+    if item is not None:
+        return item.relation is target
+    if name in ("old", "new", "excluded") or (clause is not None and name in row_names(statement, target, clause)):
+        return any(item.relation is target for item in reference.scope.items)
+    return False
+
+
+def _is_item(statement: Statement, clause: Returning | None, token: int) -> bool:
+    return clause is not None and (token, token + 3) in statement.items(clause.first, clause.end)

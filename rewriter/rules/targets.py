@@ -1,0 +1,29 @@
+"""The targets of INSERT, UPDATE and DELETE, at the top or within WITH, each to the rule of its kind."""
+
+from __future__ import annotations
+
+from rewriter.mask import Insert, Update
+from rewriter.parse import Tree
+from rewriter.rules.delete import delete
+from rewriter.rules.insert import insert
+from rewriter.rules.update import update
+from rewriter.statement import Statement
+
+
+def targets(statement: Statement, tree: Tree) -> None:
+    for scope in tree.scopes:
+        for item in scope.items:
+            if item.dml is None or item.relation is None:
+                continue
+            entity = statement.resolver.entity(statement.parts(item.relation.chain))
+            if entity is None:
+                continue
+            statement.name(entity.entity_id)
+            if not entity.is_shared:
+                continue
+            if isinstance(item.dml, Insert):
+                insert(statement, tree, entity, item.dml)
+            elif isinstance(item.dml, Update):
+                update(statement, tree, entity, item.dml)
+            else:
+                delete(statement, tree, entity, item.dml)

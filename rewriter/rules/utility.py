@@ -1,0 +1,70 @@
+"""TRUNCATE, LOCK, VACUUM and ANALYZE: lists of tables, read token by token."""
+
+from __future__ import annotations
+
+from catalog.model import Entity
+from rewriter.mask import Chain
+from rewriter.statement import Statement
+
+
+def truncate(statement: Statement) -> None:
+    """TRUNCATE a, orders  ->  TRUNCATE a, ONLY orders
+
+    A trigger of the shell empties the documents; ONLY keeps the guard, its child, out of it.
+    """
+    first = 2 if statement.word(1) == "table" else 1
+    for start, end in statement.items(first, len(statement.tokens)):
+        is_only = statement.word(start) == "only"
+        entity, chain = _entity(statement, start + (1 if is_only else 0))
+        if entity is None or chain is None:
+            continue
+        if not is_only:
+            statement.insert_before(start, "ONLY ")
+        if chain.end < end and statement.word(chain.end) == "*":
+            statement.replace(chain.end, chain.end + 1, "")
+
+
+def lock(statement: Statement) -> None:
+    """LOCK TABLE orders  ->  LOCK TABLE ONLY orders, kameleon.kdb_read_17"""
+    first = 2 if statement.word(1) == "table" else 1
+    for start, end in statement.items(first, len(statement.tokens)):
+        is_only = statement.word(start) == "only"
+        entity, chain = _entity(statement, start + (1 if is_only else 0))
+        if entity is None or chain is None:
+            continue
+        if not is_only:
+            statement.insert_before(start, "ONLY ")
+        last = chain.end - 1
+        if chain.end < end and statement.word(chain.end) == "*":
+            statement.replace(chain.end, chain.end + 1, "")
+        statement.insert_after(last, f", {entity.read_view}")
+
+
+_VACUUM_WORDS = frozenset(("vacuum", "analyze", "analyse", "full", "freeze", "verbose"))
+
+
+def vacuum(statement: Statement) -> None:
+    """VACUUM ANALYZE orders (a, b)  ->  VACUUM ANALYZE kameleon.kdb_records_17_3"""
+    first = 0
+    while statement.word(first) in _VACUUM_WORDS:
+        first += 1
+        if statement.word(first) == "(":
+            first = statement.partner(first) + 1
+    for start, end in statement.items(first, len(statement.tokens)):
+        entity, _ = _entity(statement, start + (1 if statement.word(start) == "only" else 0))
+        if entity is not None:
+            statement.replace(start, end, entity.child_name)
+
+
+def _entity(statement: Statement, token: int) -> tuple[Entity | None, Chain | None]:
+    """The shared entity that a list's item names; notes dedicated ones too."""
+    chain = statement.chain(token)
+    if chain is None and statement.word(token) == "(":
+        chain = statement.chain(token + 1)
+    if chain is None:
+        return None, None
+    entity = statement.resolver.entity(statement.parts(chain))
+    if entity is None:
+        return None, None
+    statement.name(entity.entity_id)
+    return (entity, chain) if entity.is_shared else (None, None)

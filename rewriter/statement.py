@@ -1,0 +1,125 @@
+"""What the rules work on: one statement, taken apart, and the edits made so far."""
+
+from __future__ import annotations
+
+from rewriter.edits import Edit
+from rewriter.errors import FEATURE_NOT_SUPPORTED, RewriteError
+from rewriter.lexer import QUOTED, Token, quote
+from rewriter.mask import Chain, closing_of
+from rewriter.names import Resolver
+
+
+class Statement:
+    def __init__(self, sql: str, tokens: list[Token], resolver: Resolver, standard_conforming_strings: bool) -> None:
+        self.sql = sql
+        self.tokens = tokens
+        self.resolver = resolver
+        self.standard_conforming_strings = standard_conforming_strings
+        self.edits: list[Edit] = []
+        self.entities: dict[int, None] = {}  # ids, in the order they are named
+        self.prelude: str | None = None
+        self.settled: set[int] = set()  # column references that a rule has replaced whole
+        self._closing: list[int] | None = None
+
+    @property
+    def closing(self) -> list[int]:
+        if self._closing is None:
+            self._closing = closing_of(self.tokens)
+        return self._closing
+
+    # --- reading ---
+
+    def word(self, token: int) -> str:
+        """The keyword or unquoted name there; "" past the end and for anything else."""
+        if 0 <= token < len(self.tokens) and self.tokens[token].kind is not QUOTED:
+            return self.tokens[token].value
+        return ""
+
+    def words(self, first: int, *expected: str) -> bool:
+        return all(self.word(first + offset) == word for offset, word in enumerate(expected))
+
+    def is_name(self, token: int) -> bool:
+        return 0 <= token < len(self.tokens) and self.tokens[token].is_name
+
+    def chain(self, first: int) -> Chain | None:
+        """The qualified name that begins there."""
+        if not self.is_name(first):
+            return None
+        end = first + 1
+        while self.word(end) == "." and self.is_name(end + 1):
+            end += 2
+        return Chain(first, end)
+
+    def parts(self, chain: Chain) -> list[str]:
+        return [self.tokens[token].value for token in range(chain.first, chain.end, 2)]
+
+    def text(self, first: int, end: int) -> str:
+        """The client's own text of tokens [first, end)."""
+        return self.sql[self.tokens[first].start : self.tokens[end - 1].end]
+
+    def partner(self, token: int) -> int:
+        """The closing parenthesis of the one at `token`; the end of the statement when there is none."""
+        partner = self.closing[token]
+        return partner if partner >= 0 else len(self.tokens)
+
+    def items(self, first: int, end: int) -> list[tuple[int, int]]:
+        """The comma-separated parts of [first, end), as token ranges."""
+        if first >= end:
+            return []
+        parts = []
+        start = token = first
+        while token < end:
+            value = self.word(token)
+            if value == "(" or value == "[":
+                token = self.partner(token)
+            elif value == ",":
+                parts.append((start, token))
+                start = token + 1
+            token += 1
+        parts.append((start, end))
+        return parts
+
+    # --- writing ---
+
+    def replace(self, first: int, end: int, text: str) -> None:
+        """Tokens [first, end), with what lies between them, become `text`."""
+        self.edits.append(Edit(self.tokens[first].start, self.tokens[end - 1].end, text))
+
+    def cut(self, first: int, following: int) -> None:
+        """Takes out all text from one token to the start of another."""
+        self.edits.append(Edit(self.tokens[first].start, self.tokens[following].start, ""))
+
+    def insert_before(self, token: int, text: str) -> None:
+        start = self.tokens[token].start
+        self.edits.append(Edit(start, start, text))
+
+    def insert_after(self, token: int, text: str) -> None:
+        end = self.tokens[token].end
+        self.edits.append(Edit(end, end, text))
+
+    def name(self, entity_id: int) -> None:
+        self.entities[entity_id] = None
+
+    def refuse(
+        self,
+        token: int,
+        message: str,
+        *,
+        sqlstate: str = FEATURE_NOT_SUPPORTED,
+        detail: str | None = None,
+        hint: str | None = None,
+    ) -> RewriteError:
+        """An error that points at a token."""
+        position = self.tokens[token].start + 1 if token < len(self.tokens) else len(self.sql) + 1
+        return RewriteError(message, sqlstate=sqlstate, detail=detail, hint=hint, position=position)
+
+    def keys_literal(self, keys: list[str]) -> str:
+        """A text[] literal; any string may be a key."""
+        if all(key.isascii() and key.replace("_", "a").isalnum() and key.lower() != "null" for key in keys):
+            return "'{" + ",".join(keys) + "}'"
+        quoted = ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
+        return "E'{" + quoted.replace("\\", "\\\\").replace("'", "\\'") + "}'"
+
+
+def field_list(names: list[str], qualifier: str) -> str:
+    return ", ".join(f"{qualifier}.{quote(name)}" for name in names)
