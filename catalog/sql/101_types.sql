@@ -109,10 +109,16 @@ BEGIN
 END
 $$;
 
--- An object of ours must neither block nor be named by a DROP of what it depends on: its normal dependencies on
--- objects outside the schema kameleon become automatic ones.
+-- An object of ours must neither block a DROP of what it depends on nor be named by its error: normal dependencies
+-- become automatic ones. Those of views on types and functions go: automatic ones would still be reported, and the
+-- views are rebuilt by the event trigger in the same transaction.
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oid oid, object_oid oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM pg_depend
+    WHERE classid = class_oid AND objid = object_oid AND deptype = 'n' AND refclassid <> 'pg_class'::regclass
+      AND (classid = 'pg_rewrite'::regclass
+           OR (classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
+               AND EXISTS (SELECT FROM pg_class c WHERE c.oid = object_oid AND c.relkind = 'v')));
     UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n'
 $$;
 

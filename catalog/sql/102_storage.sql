@@ -136,7 +136,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum = f.attnum AND NOT a.attisdropped)
     LOOP
         UPDATE kameleon.kdb_field_definitions SET dropped = true WHERE entity_id = entity AND attnum = known.attnum;
-        steps := steps || format('DROP ATTRIBUTE %I', known.field_name);
+        steps := steps || format('DROP ATTRIBUTE IF EXISTS %I', known.field_name);
         changed := true;
     END LOOP;
     FOR column_now IN
@@ -174,7 +174,7 @@ BEGIN
                 SET type_oid = column_now.atttypid, type_modifier = column_now.atttypmod, collation_oid = column_now.attcollation,
                     type_name = column_now.type_name, type_signature = column_now.signature
                 WHERE entity_id = entity AND attnum = column_now.attnum;
-                steps := steps || format('DROP ATTRIBUTE %I', column_now.attname)
+                steps := steps || format('DROP ATTRIBUTE IF EXISTS %I', column_now.attname)
                                || format('ADD ATTRIBUTE %I %s', column_now.attname, column_now.type_name);
                 changed := true;
             END IF;

@@ -255,6 +255,12 @@ BEGIN
         ELSIF command.command_tag IN ('GRANT', 'REVOKE') THEN
             privileges_changed := true;
         ELSIF command.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') AND command.object_type = 'table' THEN
+            FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_inherits i ON i.inhparent = e.relid
+                          WHERE i.inhrelid = command.objid AND e.storage_mode = 'shared' LOOP
+                -- refuses: other tables inherit from it now
+                PERFORM kameleon.sync_entity(entity, command.command_tag);
+            END LOOP;
+            entity := NULL;
             IF storage IN ('shared', 'dedicated')
                AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
                AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN

@@ -1,0 +1,318 @@
+"""What the event triggers keep in step, as seen from SQL."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from catalog.install import install
+from tests.catalog.fix_catalog import CatalogDatabase, rows
+
+
+def test_rows_are_documents(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int PRIMARY KEY, name text, born date)")
+    session.execute(
+        "INSERT INTO {insert} VALUES (1, 'Ada', '1815-12-10'), (2, NULL, NULL)".format(**catalog.views("person"))
+    )
+    assert rows(session, "SELECT data FROM kameleon.kdb_records ORDER BY data ->> 'id'") == [
+        ({"id": 1, "name": "Ada", "born": "1815-12-10"},),
+        ({"id": 2},),
+    ]
+    assert rows(session, "SELECT entity_name, storage_mode, generation, field_count FROM kameleon.entities") == [
+        ("person", "shared", 1, 3)
+    ]
+
+
+def test_a_rolled_back_create_leaves_nothing(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    with session.transaction(force_rollback=True):
+        session.execute("CREATE TABLE person (id int)")
+    assert rows(session, "SELECT * FROM kameleon.kdb_entity_definitions") == []
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM person",
+        "SELECT count(*) FROM person p JOIN pg_class ON true",
+        "UPDATE person SET id = 1",
+        "DELETE FROM person",
+        "INSERT INTO person VALUES (1)",
+        "INSERT INTO person SELECT 1 WHERE false",
+        "COPY person FROM STDIN",
+    ],
+)
+def test_the_guard_refuses_the_shell(catalog: CatalogDatabase, statement: str) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    with pytest.raises(psycopg.Error) as caught:
+        if statement.startswith("COPY"):
+            with session.cursor().copy(statement.encode()) as copy:
+                copy.write(b"1\n")
+        else:
+            session.execute(statement.encode())
+    assert caught.value.sqlstate == "KDB02"
+    assert 'table "person" is kept in shared storage' in str(caught.value)
+
+
+def test_the_guard_lets_maintenance_pass(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("person")))
+    for statement in (
+        "ANALYZE",
+        "VACUUM ANALYZE person",
+        "VACUUM FULL person",
+        "ALTER TABLE person ADD extra text",
+        "ANALYZE",
+    ):
+        session.execute(statement.encode())
+    session.execute("TRUNCATE person")
+    assert rows(session, "SELECT count(*) FROM kameleon.kdb_records") == [(0,)]
+
+
+def test_a_dropped_and_added_name_sees_no_old_values(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int, note text)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'old')".format(**catalog.views("person")))
+    session.execute("ALTER TABLE person DROP COLUMN note")
+    session.execute("ALTER TABLE person ADD COLUMN note text")
+    assert rows(session, "SELECT id, note FROM {read}".format(**catalog.views("person"))) == [(1, None)]
+
+
+def test_a_rename_touches_no_document(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int, note text)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'kept')".format(**catalog.views("person")))
+    before = rows(session, "SELECT ctid, xmin, data FROM {records}".format(**catalog.views("person")))
+    session.execute("ALTER TABLE person RENAME COLUMN note TO remark")
+    session.execute("ALTER TABLE person ADD COLUMN status text NOT NULL DEFAULT 'new'")
+    views = catalog.views("person")
+    assert rows(session, "SELECT ctid, xmin, data FROM {records}".format(**views)) == before
+    assert rows(session, "SELECT id, remark, status FROM {read}".format(**views)) == [(1, "kept", "new")]
+
+
+def test_null_is_not_the_default_of_an_added_column(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("person")))
+    session.execute("ALTER TABLE person ADD COLUMN status text DEFAULT 'new'")
+    views = catalog.views("person")
+    session.execute("INSERT INTO {insert} VALUES (2, NULL), (3, DEFAULT), (4, 'x')".format(**views))
+    session.execute("UPDATE {write} SET kdb_rec.status = NULL, kdb_keys = '{{status}}' WHERE id = 4".format(**views))
+    session.execute("UPDATE {write} SET kdb_rec.id = 5, kdb_keys = '{{id}}' WHERE id = 1".format(**views))
+    found = rows(session, "SELECT id, status FROM {read} ORDER BY id".format(**views))
+    assert found == [(2, None), (3, "new"), (4, None), (5, "new")]
+
+
+def test_an_update_of_one_field_keeps_a_concurrent_update_of_another(catalog: CatalogDatabase) -> None:
+    one, two = catalog.session(), catalog.session()
+    one.execute("CREATE TABLE person (id int PRIMARY KEY, a int, b int)")
+    views = catalog.views("person")
+    one.execute("INSERT INTO {insert} VALUES (1, 0, 0)".format(**views))
+    with one.transaction():
+        one.execute("UPDATE {write} SET kdb_rec.a = a + 1, kdb_keys = '{{a}}' WHERE id = 1".format(**views))
+        # a session that waits for the row, in a thread of its own inside the server
+        two.execute("SET lock_timeout = '10s'")
+        waiting = two.pgconn
+        waiting.send_query(
+            "UPDATE {write} SET kdb_rec.b = b + 1, kdb_keys = '{{b}}' WHERE id = 1".format(**views).encode()
+        )
+        waited_for = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        while catalog.session().execute(waited_for, (waiting.backend_pid,)).fetchone() != (1,):
+            pass
+    while waiting.get_result() is not None:
+        pass
+    assert rows(one, "SELECT id, a, b FROM {read}".format(**views)) == [(1, 1, 1)]
+
+
+def test_open_transactions_create_tables_side_by_side(catalog: CatalogDatabase) -> None:
+    sessions = [catalog.session("SET lock_timeout = '5s'") for _ in range(8)]
+    for number, session in enumerate(sessions):
+        session.execute("BEGIN")
+        session.execute(f"CREATE TABLE t{number} (id serial PRIMARY KEY)".encode())
+    for session in sessions:
+        session.execute("COMMIT")
+    assert rows(sessions[0], "SELECT count(*) FROM kameleon.entities") == [(8,)]
+
+
+def test_violations_are_worded_as_native(catalog: CatalogDatabase) -> None:
+    session, native = catalog.session(), catalog.session("SET search_path = native", storage="''")
+    native.execute("CREATE SCHEMA native")
+    definition = "CREATE TABLE person (id int PRIMARY KEY, name varchar(5) NOT NULL, age int CHECK (age > 0), b bool)"
+    for connection in (session, native):
+        connection.execute(definition.encode())
+    insert = catalog.views("person")["insert"]
+    long = "x" * 200
+    for values in (
+        "(1, NULL, 1)",
+        "(NULL, 'a', 1)",
+        "(1, 'a', -1, true)",
+        "(1, 'toolong')",
+        "('x', 'a')",
+        f"(1, NULL, length('{long}'))",
+    ):
+        diagnostics = []
+        for connection, table in ((session, insert), (native, "person")):
+            with pytest.raises(psycopg.Error) as caught:
+                connection.execute(f"INSERT INTO {table} VALUES {values}".encode())
+            diag = caught.value.diag
+            diagnostics.append(
+                (
+                    diag.sqlstate,
+                    diag.message_primary,
+                    diag.message_detail,
+                    diag.table_name,
+                    diag.column_name,
+                    diag.constraint_name,
+                )
+            )
+        assert diagnostics[0] == diagnostics[1]
+
+
+def test_privileges_follow_the_table(catalog: CatalogDatabase) -> None:
+    role = f"reader_{catalog.name}"
+    owner = catalog.session()
+    owner.execute(f"CREATE ROLE {role} LOGIN".encode())
+    try:
+        owner.execute("CREATE TABLE person (id int)")
+        reader = catalog.session(user=role)
+        read = "SELECT * FROM {read}".format(**catalog.views("person"))
+        insert = "INSERT INTO {insert} VALUES (1)".format(**catalog.views("person"))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute(read.encode())
+        owner.execute(f"GRANT SELECT ON person TO {role}".encode())
+        assert rows(reader, read) == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute(insert.encode())
+        owner.execute("GRANT INSERT ON person TO PUBLIC")
+        reader.execute(insert.encode())
+        owner.execute(f"REVOKE SELECT ON person FROM {role}".encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute(read.encode())
+        for table in ("kdb_records", "kdb_entity_definitions", "kdb_field_definitions", "kdb_schema_changelog"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(f"SELECT * FROM kameleon.{table}".encode())
+        for call in ("build_storage(1)", "drop_storage(1)", "lift_guard(1)", "create_entity(1, 'shared', '')"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(f"SELECT kameleon.{call}".encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("SELECT kameleon.fill_shell('person')")
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
+def test_a_filled_shell_is_drained_by_the_ddl_that_follows(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int PRIMARY KEY, age text, twice int GENERATED ALWAYS AS (id * 2) STORED)")
+    session.execute("INSERT INTO {insert} (id, age) VALUES (1, '40'), (2, '50')".format(**catalog.views("person")))
+    with session.transaction():
+        session.execute("SELECT kameleon.fill_shell('person')")
+        session.execute("ALTER TABLE person ALTER age TYPE int USING age::int + 1, ALTER age SET NOT NULL")
+    read = "SELECT id, age, twice FROM {read} ORDER BY id".format(**catalog.views("person"))
+    assert rows(session, read) == [(1, 41, 2), (2, 51, 4)]
+    assert rows(session, "SELECT count(*) FROM ONLY person") == [(0,)]
+    with pytest.raises(psycopg.errors.CheckViolation), session.transaction():
+        session.execute("SELECT kameleon.fill_shell('person')")
+        session.execute("ALTER TABLE person ADD CHECK (age < 45)")
+    assert rows(session, read) == [(1, 41, 2), (2, 51, 4)]
+    with pytest.raises(psycopg.Error, match="kept in shared storage"):
+        session.execute("SELECT * FROM person")
+
+
+@pytest.mark.parametrize(
+    ("definition", "why"),
+    [
+        ("person (id int) PARTITION BY RANGE (id)", "it is partitioned"),
+        ("person (id int UNIQUE DEFERRABLE)", "deferrable unique"),
+        ("person (r int4range, EXCLUDE USING gist (r WITH &&))", "exclusion constraint"),
+        ("person (kdb_data int)", "kdb_data"),
+    ],
+)
+def test_what_documents_cannot_honour_is_dedicated_at_once(catalog: CatalogDatabase, definition: str, why: str) -> None:
+    session = catalog.session()
+    notices: list[str] = []
+    session.add_notice_handler(lambda notice: notices.append(f"{notice.severity}: {notice.message_primary}"))
+    session.execute(f"CREATE TABLE {definition}".encode())
+    assert rows(session, "SELECT storage_mode FROM kameleon.entities") == [("dedicated",)]
+    assert any(notice.startswith("NOTICE: ") and why in notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER t BEFORE UPDATE ON person FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE RULE r AS ON DELETE TO person DO INSTEAD NOTHING",
+        "ALTER TABLE person ENABLE ROW LEVEL SECURITY",
+        "GRANT SELECT (id) ON person TO PUBLIC",
+        "CREATE TABLE child () INHERITS (person)",
+        "CREATE STATISTICS s ON id, mood FROM person",
+        "ALTER TABLE person ADD UNIQUE (id) DEFERRABLE",
+        "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
+        "ALTER TABLE person ALTER id TYPE bigint",
+    ],
+)
+def test_ddl_that_documents_cannot_honour_is_refused_whole(catalog: CatalogDatabase, statement: str) -> None:
+    session = catalog.session()
+    session.execute("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE person (id int, mood mood)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'sad')".format(**catalog.views("person")))
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        session.execute(statement.encode())
+    assert rows(session, "SELECT id, mood FROM {read}".format(**catalog.views("person"))) == [(1, "sad")]
+
+
+def test_the_changelog_tells_who_what_and_why(catalog: CatalogDatabase) -> None:
+    session = catalog.session("SET kameleon.reason = 'ticket 7'")
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("ALTER TABLE person ADD name text")
+    session.execute("DROP TABLE person")
+    logged = rows(
+        session,
+        "SELECT command_tag, entity_name, reason, changed_by, statement FROM kameleon.kdb_schema_changelog ORDER BY change_id",
+    )
+    assert [row[:4] for row in logged] == [
+        ("CREATE TABLE", "person", "ticket 7", "postgres"),
+        ("ALTER TABLE", "person", "ticket 7", "postgres"),
+        ("DROP TABLE", "person", "ticket 7", "postgres"),
+    ]
+    assert logged[1][4] == "ALTER TABLE person ADD name text"
+
+
+def test_a_dropped_type_or_sequence_is_not_held(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+    session.execute("CREATE TABLE person (id serial, mood mood DEFAULT 'ok')")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist) as caught:
+        session.execute("DROP TYPE mood")
+    assert "kdb_" not in str(caught.value)
+    session.execute("DROP TYPE mood CASCADE")
+    assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == []
+    session.execute("DROP TABLE person")
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_'") == [
+        (0,)
+    ]
+
+
+def test_a_second_install_changes_nothing(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    before = rows(session, "SELECT oid, relname FROM pg_class WHERE relnamespace = 'kameleon'::regnamespace ORDER BY 1")
+    asyncio.run(install(catalog.postgres.dsn(catalog.name)))
+    assert (
+        rows(session, "SELECT oid, relname FROM pg_class WHERE relnamespace = 'kameleon'::regnamespace ORDER BY 1")
+        == before
+    )
+
+
+def test_an_upgrade_keeps_the_documents(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("person")))
+    session.execute("UPDATE kameleon.kdb_installed_files SET checksum = 'older' WHERE file_name = '102_storage.sql'")
+    asyncio.run(install(catalog.postgres.dsn(catalog.name)))
+    assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == [(1,)]
