@@ -22,7 +22,7 @@ from proxy.settings import BadSettings, Settings, load
 PROBE_TIMEOUT = 3.0
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # Int32(8), Int32(80877103)
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 Listen = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0 takes a free one.")

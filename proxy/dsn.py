@@ -51,6 +51,9 @@ class Dsn:
         """The same user and database at another address, such as the proxy's own. TLS is then its affair."""
         return replace(self, host=host, port=port, sslmode=None, sslrootcert=None, ssl_min_protocol_version=None)
 
+    def with_database(self, dbname: str) -> Dsn:
+        return replace(self, dbname=dbname)
+
     def __str__(self) -> str:
         """The URL form, password included."""
         credentials = quote(self.user, safe="")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from proxy.dsn import Dsn, parse_dsn
 from proxy.embedded import EmbeddedError, EmbeddedPostgres
 from proxy.server import ProxyServer
 from proxy.settings import Settings
-from proxy.upstream import Upstream
+from proxy.upstream import UpstreamAddress
 
 T = TypeVar("T")
 logger = structlog.get_logger()
@@ -82,7 +83,10 @@ def reachable(host: str) -> str:
 
 async def _listen(settings: Settings, dsn: Dsn) -> ProxyServer:
     try:
-        server = ProxyServer(settings, Upstream.from_settings(dsn, settings))
+        server = ProxyServer(settings, UpstreamAddress.from_dsn(dsn))
+    except ssl.SSLError as error:
+        raise ServiceError(f"tls_cert, tls_key, tls_ca or upstream_tls_ca: {error.reason or error}") from error
+    try:
         await server.start()
     except OSError as error:
         raise ServiceError(f"cannot listen on {settings.listen}: {error.strerror or error}") from error
