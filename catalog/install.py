@@ -99,5 +99,6 @@ async def _run_files(connection: asyncpg.Connection[Any]) -> None:
     if stale:
         # an entity's views and triggers are made by these functions
         await connection.execute(
-            "SELECT kameleon.build_storage(entity_id) FROM kameleon.kdb_entity_definitions WHERE storage_mode = 'shared'"
+            "SELECT kameleon.build_storage(e.entity_id) FROM kameleon.kdb_entity_definitions e"
+            " WHERE e.storage_mode = 'shared'"
         )

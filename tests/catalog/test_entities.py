@@ -273,7 +273,8 @@ def test_the_changelog_tells_who_what_and_why(catalog: CatalogDatabase) -> None:
     session.execute("DROP TABLE person")
     logged = rows(
         session,
-        "SELECT command_tag, entity_name, reason, changed_by, statement FROM kameleon.kdb_schema_changelog ORDER BY change_id",
+        "SELECT command_tag, entity_name, reason, changed_by, statement"
+        " FROM kameleon.kdb_schema_changelog ORDER BY change_id",
     )
     assert [row[:4] for row in logged] == [
         ("CREATE TABLE", "person", "ticket 7", "postgres"),
