@@ -1,0 +1,249 @@
+"""What becomes of Parse, Bind, Describe, Execute and Close.
+
+A statement is rewritten when it is parsed. Should what names mean have changed by the time it is bound or described,
+it is rewritten again, and parsed anew under its own name if the outcome differs (`_renew`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rewriter
+from proxy import refusal, settle
+from proxy.errors import StatementRefused
+from proxy.pipeline import Asked, Fate, Outcome, Owed
+from proxy.refusal import OWN_NAME
+from proxy.sql_prepare import note_prepared, quoted
+from proxy.statements import Statement
+from proxy.timing import LONGEST_REMEMBERED
+from proxy.verdicts import Before, Hold, Script, Verdict
+from proxy.wire.backend import RowDescription
+from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse
+from rewriter import RewriteError
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge, Text
+    from proxy.relay import Relay
+    from rewriter import Rewritten
+
+# Entries that carry nothing of their own are shared by all sessions: nobody waits for them.
+_BIND = Owed(Asked.BIND)
+_DESCRIBE_PORTAL = Owed(Asked.DESCRIBE_PORTAL)
+_CLOSE = Owed(Asked.CLOSE)
+
+
+def on_parse(relay: Relay, body: bytes) -> Verdict:
+    parse = Parse.decode(body)
+    owed = Owed(Asked.PARSE)
+    knowledge = relay.knowledge
+    sent: bytes = parse.sql
+    rewritten: Rewritten | None = None
+    changes_names = False
+    version = 0
+    if knowledge is not None:
+        knowledge.follow_store()
+        text = knowledge.look_at(parse.sql)
+        if relay.careful or not text.plain:
+            refused = relay.take_refusal()
+            if refused is None:
+                held = settle.needed(relay, knowledge, text)
+                if held is not None:
+                    return held
+                if _is_rewritable(knowledge, text):
+                    assert text.text is not None
+                    try:
+                        rewritten = knowledge.rewrite(text.text, parse.param_types)
+                    except RewriteError as error:
+                        refused = refusal.response(error, knowledge)
+                    else:
+                        if rewritten.sql is not text.text:
+                            sent = rewritten.sql.encode(knowledge.codec)
+            if refused is not None:
+                return refusal.in_pipeline(relay, refused, OWN_NAME if parse.name else b"")
+        changes_names = text.changes_names
+        version = knowledge.version
+    statement = Statement(
+        parse.name,
+        parse.sql,
+        parse.param_types,
+        sent=sent,
+        rewritten=rewritten,
+        version=version,
+        changes_names=changes_names,
+    )
+    owed.statement = statement
+    owed.renames = True
+    owed.previous = relay.statements.parse(statement)
+    relay.pipeline.queue.append(owed)
+    return None if sent is parse.sql else Parse(parse.name, sent, parse.param_types).encode()
+
+
+def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
+    statement = relay.statements.by_name.get(name)
+    verdict: Verdict = None
+    owed = _BIND
+    if statement is not None:
+        knowledge = relay.knowledge
+        if knowledge is not None:
+            knowledge.follow_store()
+            if relay.careful or statement.version != knowledge.version:
+                verdict = _renew(relay, knowledge, statement)
+                if isinstance(verdict, Hold):
+                    return verdict
+            if statement.rewritten is not None:
+                owed = Owed(Asked.BIND)
+                owed.statement = statement
+        relay.statements.portals[portal] = statement
+    else:
+        relay.statements.portals.pop(portal, None)
+    relay.pipeline.queue.append(owed)
+    return verdict
+
+
+def on_describe(relay: Relay, body: bytes) -> Verdict:
+    describe = Describe.decode(body)
+    if describe.what == PORTAL:
+        relay.pipeline.queue.append(_DESCRIBE_PORTAL)
+        return None
+    verdict: Verdict = None
+    owed = Owed(Asked.DESCRIBE_STATEMENT)
+    statement = relay.statements.by_name.get(describe.name)
+    knowledge = relay.knowledge
+    if statement is not None and knowledge is not None:
+        knowledge.follow_store()
+        if relay.careful or statement.version != knowledge.version:
+            verdict = _renew(relay, knowledge, statement)
+            if isinstance(verdict, Hold):
+                return verdict
+        owed.statement = statement
+    relay.pipeline.queue.append(owed)
+    return verdict
+
+
+def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
+    execute = Execute.decode(body)
+    owed = Owed(Asked.EXECUTE)
+    owed.started = now
+    statement = relay.statements.portals.get(execute.portal)
+    verdict: Verdict = None
+    if statement is not None:
+        rewritten = statement.rewritten
+        if rewritten is None:
+            sql = statement.sql
+            owed.subject = sql if len(sql) < LONGEST_REMEMBERED else sql[:LONGEST_REMEMBERED]
+        else:
+            owed.subject = rewritten
+            owed.statement = statement
+            if rewritten.prelude is not None:
+                assert relay.knowledge is not None
+                verdict = _prelude(relay, rewritten.prelude.encode(relay.knowledge.codec))
+        if statement.changes_names:
+            relay.note_change(owed, True)
+        if relay.knowledge is not None and statement.is_special:
+            note_prepared(relay, owed, relay.knowledge.look_at(statement.sql), rewritten)
+    relay.pipeline.queue.append(owed)
+    return verdict
+
+
+def on_close(relay: Relay, body: bytes) -> Verdict:
+    close = Close.decode(body)
+    owed = _CLOSE
+    if close.what == STATEMENT:
+        statement = relay.statements.close(close.name)
+        if statement is not None:
+            owed = Owed(Asked.CLOSE)
+            owed.statement = owed.previous = statement
+            owed.renames = True
+    else:
+        relay.statements.close_portal(close.name)
+    relay.pipeline.queue.append(owed)
+    return None
+
+
+def _is_rewritable(knowledge: Knowledge, text: Text) -> bool:
+    """Several statements in one Parse are left for PostgreSQL to refuse."""
+    if text.text is None or not text.mentions or knowledge.names_dirty:
+        return False
+    return not text.several or len(rewriter.split(text.text, knowledge.standard_conforming_strings)) == 1
+
+
+def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
+    """The catalog has moved, or may have: the statement is made right before it is used again."""
+    refused = relay.take_refusal()
+    text = knowledge.look_at(statement.sql)
+    rewritten: Rewritten | None = None
+    if refused is None:
+        held = settle.needed(relay, knowledge, text)
+        if held is not None:
+            return held
+        if text.mentions and knowledge.names_dirty:
+            return None  # in a failed transaction, where it will be refused whatever it says
+        if _is_rewritable(knowledge, text):
+            assert text.text is not None
+            try:
+                rewritten = knowledge.rewrite(text.text, statement.param_types)
+            except RewriteError as error:
+                refused = refusal.response(error, knowledge)
+    if refused is not None:
+        return Before(refusal.in_pipeline(relay, refused))
+    sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)
+    statement.version = knowledge.version
+    statement.rewritten = rewritten
+    if sent == statement.sent:
+        return None
+    statement.sent = sent
+    messages = _parse_again(statement)
+    hidden = [Owed(asked, Fate.HIDE) for asked in _PARSE_AGAIN[statement.prepared_by_sql]]
+    if statement.described is not None and not statement.prepared_by_sql:
+        return Hold(_compare(relay, knowledge, statement, messages, hidden))
+    relay.pipeline.queue.extend(hidden)
+    return Before(messages)
+
+
+_RUN_ONCE = (Asked.PARSE, Asked.BIND, Asked.EXECUTE, Asked.CLOSE, Asked.CLOSE)
+# What `_parse_again` sends, for a statement by Parse and for one by PREPARE.
+_PARSE_AGAIN = {False: (Asked.CLOSE, Asked.PARSE), True: _RUN_ONCE + _RUN_ONCE}
+
+
+def _parse_again(statement: Statement) -> bytes:
+    if not statement.prepared_by_sql:
+        parse = Parse(statement.name, statement.sent, statement.param_types)
+        return Close(STATEMENT, statement.name).encode() + parse.encode()
+    return _run_once(b"DEALLOCATE " + quoted(statement.name)) + _run_once(statement.sent)
+
+
+def _run_once(sql: bytes) -> bytes:
+    return (
+        Parse(OWN_NAME, sql).encode()
+        + Bind(OWN_NAME, OWN_NAME).encode()
+        + Execute(OWN_NAME).encode()
+        + Close(PORTAL, OWN_NAME).encode()
+        + Close(STATEMENT, OWN_NAME).encode()
+    )
+
+
+def _prelude(relay: Relay, sql: bytes) -> Before:
+    relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in _RUN_ONCE)
+    return Before(_run_once(sql))
+
+
+def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages: bytes, hidden: list[Owed]) -> Script:
+    """The client was told the statement's columns: they must still be the same, as PostgreSQL demands natively."""
+    describe = Owed(Asked.DESCRIBE_STATEMENT, Fate.HIDE)
+    describe.frames = []
+    relay.inject(messages + Describe(STATEMENT, statement.name).encode() + FLUSH, *hidden, describe)
+    yield describe
+    if describe.outcome is not Outcome.DONE:
+        return
+    before = statement.described or b""
+    after = relay.shown_row_description(describe.frames[-1])
+    if _result_type(before) != _result_type(after):
+        error = StatementRefused("cached plan must not change result type", sqlstate="0A000")
+        relay.refuse_next(refusal.response(error, knowledge))
+
+
+def _result_type(message: bytes) -> list[tuple[bytes, int, int]]:
+    if message[:1] != b"T":
+        return []
+    columns = RowDescription.decode(message[5:]).columns
+    return [(column.name, column.type_oid, column.type_modifier) for column in columns]

@@ -1,0 +1,57 @@
+"""A statement that the proxy refuses.
+
+It is not just answered. Something certain to fail is sent upstream in its place, so that the transaction there fails
+as the client's would have on a native table, and what has to be thrown away is thrown away there; the error that comes
+back is replaced by ours. So the proxy never has to guess a transaction's state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.errors import ProxyError, error_response
+from proxy.pipeline import Asked, Fate, Owed
+from proxy.wire.frontend import Parse, Query
+from rewriter import RewriteError
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge
+    from proxy.relay import Relay
+
+#: Fails when its names are looked up. In a transaction that has failed already PostgreSQL says that instead (25P02),
+#: and then that is what the client is told.
+REFUSED_SQL = 'TABLE kameleon."refused by Kameleon"'
+REFUSED_SQLSTATE = b"42P01"
+
+#: The name of the proxy's own statements and portals.
+OWN_NAME = b"kameleon"
+
+_REFUSED = REFUSED_SQL.encode()
+
+
+def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int = 0) -> bytes:
+    """`offset`: how many characters of the client's text come before the refused statement."""
+    return error_response(
+        error.message,
+        sqlstate=error.sqlstate,
+        detail=error.detail,
+        hint=error.hint,
+        position=None if error.position is None else error.position + offset,
+        encoding=knowledge.codec,
+    )
+
+
+def of_query(relay: Relay, shown: bytes, now: float) -> bytes:
+    owed = Owed(Asked.QUERY, Fate.REPLACE)
+    owed.started = now
+    owed.error = shown
+    relay.pipeline.queue.append(owed)
+    return Query(_REFUSED).encode()
+
+
+def in_pipeline(relay: Relay, shown: bytes, name: bytes = OWN_NAME) -> bytes:
+    """In the extended protocol: upstream then throws away everything up to Sync by itself."""
+    owed = Owed(Asked.PARSE, Fate.REPLACE)
+    owed.error = shown
+    relay.pipeline.queue.append(owed)
+    return Parse(name, _REFUSED).encode()

@@ -1,0 +1,643 @@
+"""The conversation between a client and upstream, once the client has logged in. No sockets here.
+
+Bytes come in by `receive_client` and `receive_upstream`, bytes go out by the two writers given, and what takes time
+(asking the store to refresh, closing) goes to the `Shell`. Both directions are walked frame by frame:
+
+* Frames that nobody needs are not looked into: a run of them is forwarded as the very chunk that came. What is
+  larger than its chunk is passed on as it comes (`frontend.STREAMED`, `backend.STREAMED`).
+* For each message of the client, `simple_query` or `extended_query` decides: forward it as it is (None), send
+  something else (bytes), send something first (Before), or hold it and everything behind it until a script is through
+  (Hold).
+* A *script* is a generator that sends messages of the proxy's own and yields the `Owed` it waits for. There is at
+  most one; while it runs the client's messages wait, except what COPY FROM needs.
+* For each message of upstream, the pipeline's first entry says what it is and whose.
+
+The loops of the two `receive_*` methods are the product's hot path; they are written for speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+from proxy import extended_query, simple_query
+from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
+from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
+from proxy.refusal import REFUSED_SQLSTATE
+from proxy.statements import Run, Statements
+from proxy.translate import translate_diagnostic, translate_row_description
+from proxy.verdicts import Before, Refresh, Script, Verdict
+from proxy.wire import backend, frontend
+from proxy.wire.backend import Backend, Diagnostic, ParameterStatus
+from proxy.wire.fields import MalformedMessage
+from proxy.wire.framing import HEADER_SIZE, unpack_length
+from proxy.wire.frontend import LENGTH_LIMITS, Frontend
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge
+    from proxy.timing import Timings
+    from rewriter import Rewritten
+
+
+class Shell(Protocol):
+    """What the relay needs done by somebody who can wait."""
+
+    def refresh(self) -> None:
+        """Refresh the store, then call `relay.refreshed()`."""
+
+    def hold_upstream(self, held: bool) -> None: ...
+
+    def hold_client(self, held: bool) -> None: ...
+
+    def close(self) -> None:
+        """Write out what was written, then end both connections."""
+
+    def idle(self) -> None:
+        """Nothing is owed and no transaction is open."""
+
+
+#: More than this in memory for a client whose messages wait, and it is not read from until they are looked at.
+_HELD_BYTES = 256 * 1024
+
+# Plain integers: comparing with a member of an enum costs the loops several times as much.
+_QUERY = int(Frontend.QUERY)
+_PARSE = int(Frontend.PARSE)
+_BIND = int(Frontend.BIND)
+_DESCRIBE = int(Frontend.DESCRIBE)
+_EXECUTE = int(Frontend.EXECUTE)
+_SYNC = int(Frontend.SYNC)
+_DATA_ROW = int(Backend.DATA_ROW)
+_COPY_DATA = int(Backend.COPY_DATA)  # the same letter in both directions
+_ROW_DESCRIPTION = int(Backend.ROW_DESCRIPTION)
+_IDLE = backend.IDLE
+_STAY, _COMPLETE, _READY, _DONE, _COPY_IN = Step.STAY, Step.COMPLETE, Step.READY, Step.DONE, Step.COPY_IN
+
+_NEVER_ANSWERED = frozenset({Frontend.COPY_DONE, Frontend.COPY_FAIL, Frontend.FLUSH, Frontend.TERMINATE})
+#: What may pass while a script runs, if it runs a COPY FROM.
+_COPY_MESSAGES = _NEVER_ANSWERED | {Frontend.COPY_DATA, Frontend.SYNC}
+_OWED_SYNC = Owed(Asked.SYNC)
+_TIMED = frozenset({Asked.QUERY, Asked.EXECUTE})
+#: The SQLSTATE field of the database's word that this session changed an entity.
+_PRIVATE_INFO = b"CKDB01\0"
+
+
+class Relay:
+    __slots__ = (
+        "_awaited",
+        "_awaits_store",
+        "_client_buffer",
+        "_client_held",
+        "_client_missing",
+        "_client_streaming",
+        "_refusal",
+        "_script",
+        "_upstream_buffer",
+        "_upstream_held",
+        "_upstream_missing",
+        "_upstream_streaming",
+        "careful",
+        "closing",
+        "in_extended",
+        "knowledge",
+        "last_change",
+        "pipeline",
+        "shell",
+        "statements",
+        "status",
+        "tell_when_idle",
+        "terminated",
+        "timings",
+        "upstream_said_why",
+        "write_client",
+        "write_upstream",
+    )
+
+    def __init__(
+        self,
+        write_client: Callable[[bytes], None],
+        write_upstream: Callable[[bytes], None],
+        shell: Shell,
+        timings: Timings,
+        knowledge: Knowledge | None,
+    ) -> None:
+        self.write_client = write_client
+        self.write_upstream = write_upstream
+        self.shell = shell
+        self.timings = timings
+        #: None where Kameleon is not installed: then nothing is rewritten.
+        self.knowledge = knowledge
+        self.pipeline = Pipeline()
+        self.statements = Statements()
+        #: The transaction's state, as the last ReadyForQuery told it.
+        self.status = _IDLE
+        #: Messages of the extended protocol have been sent since the last Sync.
+        self.in_extended = False
+        #: The latest message after which names may mean something else.
+        self.last_change: Owed | None = None
+        #: Something is going on that even a statement that looks harmless must be checked for.
+        self.careful = False
+        self._refusal: bytes | None = None
+        self.terminated = False
+        self.closing = False
+        self.upstream_said_why = False
+        self.tell_when_idle = False
+
+        self._script: Script | None = None
+        self._awaited: Owed | None = None
+        self._awaits_store = False
+        # Chunks not yet looked at, and how many bytes must be there before it is worth it to look.
+        self._client_buffer: list[bytes] = []
+        self._client_held = 0
+        self._client_missing = 0
+        self._upstream_buffer: list[bytes] = []
+        self._upstream_missing = 0
+        self._upstream_held = False
+        # Bytes still to come of a frame that is passed on as it comes; upstream's are negative when swallowed.
+        self._client_streaming = 0
+        self._upstream_streaming = 0
+
+    @property
+    def is_idle(self) -> bool:
+        return self.status == _IDLE and not self.pipeline.queue and not self.in_extended and self._script is None
+
+    @property
+    def mid_frame(self) -> bool:
+        """The client has a part of a message, and an error would be read as the rest of it."""
+        return self._upstream_streaming > 0
+
+    @property
+    def encoding(self) -> str:
+        return (self.knowledge.encoding if self.knowledge is not None else None) or "utf-8"
+
+    # --- from the client ---
+
+    def receive_client(self, data: bytes) -> None:
+        try:
+            self._walk_client(data)
+        except ProxyError as error:
+            self.fail(error)
+        except MalformedMessage as error:
+            self.fail(ClientViolation(f"invalid message format: {error}"))
+
+    def _walk_client(self, data: bytes) -> None:
+        if self.closing:
+            return
+        if self._client_streaming:
+            size = len(data)
+            if size <= self._client_streaming:
+                self._client_streaming -= size
+                self.write_upstream(data)
+                return
+            rest = self._client_streaming
+            self._client_streaming = 0
+            self.write_upstream(data[:rest])
+            data = data[rest:]
+        if self._client_buffer or self._script is not None:
+            self._client_buffer.append(data)
+            self._client_held += len(data)
+            if self._script is not None and not self.pipeline.copying_in:
+                if self._client_held > _HELD_BYTES:
+                    self.shell.hold_client(True)
+                return
+            if self._client_held < self._client_missing:
+                return
+            data = self._take_client_buffer()
+
+        pipeline = self.pipeline
+        now = perf_counter()
+        end = len(data)
+        start = pos = 0  # what lies between them is to be forwarded as it is
+        while end - pos >= HEADER_SIZE:
+            kind = data[pos]
+            length = unpack_length(data, pos + 1)[0]
+            after = pos + 1 + length
+            limit = LENGTH_LIMITS.get(kind)
+            if limit is None:
+                self._forward(data, start, pos)
+                raise ClientViolation(f"invalid frontend message type {kind}")
+            if not 4 <= length <= limit:
+                self._forward(data, start, pos)
+                raise ClientViolation("invalid message length")
+            if self._script is not None and kind not in _COPY_MESSAGES:
+                break  # COPY FROM inside a script: anything else waits
+
+            verdict: Verdict = None
+            extended = False
+            if after > end and kind not in frontend.STREAMED:
+                self._client_missing = after - pos
+                break
+            if kind == _QUERY:
+                if not (pipeline.skipping or pipeline.copying_in):
+                    verdict = simple_query.on_query(self, data[pos + 5 : after - 1], now)
+            elif kind == _COPY_DATA:
+                pass
+            elif kind == _SYNC:
+                if pipeline.sync_sent():
+                    self.in_extended = False
+                    pipeline.queue.append(_OWED_SYNC)
+            elif kind in _NEVER_ANSWERED:
+                if kind == Frontend.TERMINATE:
+                    self.terminated = True
+                elif kind != Frontend.FLUSH:
+                    pipeline.copy_ended()
+            elif pipeline.skipping or pipeline.copying_in:
+                pass
+            elif kind == _BIND:
+                portal_end = data.find(0, pos + 5, after)
+                name_end = data.find(0, portal_end + 1, after)
+                if portal_end < 0 or name_end < 0:
+                    if after > end:
+                        self._client_missing = end - pos + 1
+                        break
+                    raise MalformedMessage("a string is not terminated")
+                extended = True
+                verdict = extended_query.on_bind(self, data[pos + 5 : portal_end], data[portal_end + 1 : name_end])
+            elif kind == Frontend.FUNCTION_CALL:
+                self.in_extended = False
+                pipeline.queue.append(Owed(Asked.FUNCTION_CALL))
+            else:
+                extended = True
+                body = data[pos + 5 : after]
+                if kind == _EXECUTE:
+                    verdict = extended_query.on_execute(self, body, now)
+                elif kind == _DESCRIBE:
+                    verdict = extended_query.on_describe(self, body)
+                elif kind == _PARSE:
+                    verdict = extended_query.on_parse(self, body)
+                else:
+                    verdict = extended_query.on_close(self, body)
+
+            if verdict is not None:
+                self._forward(data, start, pos)
+                start = pos
+                if isinstance(verdict, bytes):
+                    self.write_upstream(verdict)
+                    start = after
+                elif isinstance(verdict, Before):
+                    self.write_upstream(verdict.sent_first)
+                else:
+                    if verdict.consumes:
+                        pos = after
+                    self._keep_client(data[pos:])
+                    self._run(verdict.script)
+                    return
+            if extended:
+                self.in_extended = True
+            elif kind == _QUERY:
+                self.in_extended = False
+            if after > end:
+                self._client_streaming = after - end
+                self._forward(data, start, end)
+                return
+            pos = after
+        self._forward(data, start, pos)
+        if pos < end:
+            self._keep_client(data[pos:])
+
+    def _forward(self, data: bytes, start: int, end: int) -> None:
+        if start == 0 and end == len(data):
+            if end:
+                self.write_upstream(data)
+        elif start < end:
+            self.write_upstream(data[start:end])
+
+    def _keep_client(self, rest: bytes) -> None:
+        if rest:
+            self._client_buffer.append(rest)
+            self._client_held += len(rest)
+
+    def _take_client_buffer(self) -> bytes:
+        data = b"".join(self._client_buffer)
+        self._client_buffer.clear()
+        if self._client_held > _HELD_BYTES:
+            self.shell.hold_client(False)
+        self._client_held = self._client_missing = 0
+        return data
+
+    # --- from upstream ---
+
+    def receive_upstream(self, data: bytes) -> None:
+        try:
+            self._walk_upstream(data)
+        except ProxyError as error:
+            self.fail(error)
+        except MalformedMessage as error:
+            self.fail(UpstreamViolation(f"upstream sent a malformed message: {error}"))
+
+    def _walk_upstream(self, data: bytes) -> None:
+        if self.closing:
+            return
+        streaming = self._upstream_streaming
+        if streaming:
+            size = len(data)
+            left = abs(streaming)
+            if size <= left:
+                if streaming > 0:
+                    self._upstream_streaming = streaming - size
+                    self.write_client(data)
+                else:
+                    self._upstream_streaming = streaming + size
+                return
+            self._upstream_streaming = 0
+            if streaming > 0:
+                self.write_client(data[:left])
+            data = data[left:]
+        if self._upstream_buffer or self._upstream_held:
+            self._upstream_buffer.append(data)
+            if self._upstream_held:
+                return
+            self._upstream_missing -= len(data)
+            if self._upstream_missing > 0:
+                return
+            data = b"".join(self._upstream_buffer)
+            self._upstream_buffer.clear()
+
+        queue = self.pipeline.queue
+        head = queue[0] if queue else None
+        # Rows of the first entry go to the client: most frames of most chunks.
+        rows_pass = head is not None and not head.fate
+        end = len(data)
+        start = pos = 0  # what lies between them is to be forwarded as it is
+        while end - pos >= HEADER_SIZE:
+            kind = data[pos]
+            after = pos + 1 + unpack_length(data, pos + 1)[0]
+            if kind == _DATA_ROW and rows_pass:
+                pos = after
+                continue
+            if after < pos + HEADER_SIZE:
+                raise UpstreamViolation("upstream sent an invalid message length")
+            if after > end and not (kind in backend.STREAMED and head is not None and head.frames is None):
+                self._upstream_missing = after - end
+                break
+
+            step = head.expected.get(kind) if head is not None else None
+            replaced: bytes | None = None  # None: as it came
+            if step is None:
+                if kind in ASYNCHRONOUS:
+                    replaced = self._on_asynchronous(kind, data, pos, after, head)
+                elif kind == Backend.ERROR_RESPONSE:
+                    replaced = self._on_error_out_of_turn(data[pos:after])
+                elif kind == Backend.READY_FOR_QUERY and self.pipeline.take_unowed_ready():
+                    self.status = data[pos + 5]
+                else:
+                    self._write_client(data, start, pos)
+                    raise UpstreamViolation(f"upstream sent an unexpected message of type {chr(kind)!r}")
+            else:
+                assert head is not None
+                if step is _STAY:
+                    if kind == Backend.ROW_DESCRIPTION:
+                        replaced = self._row_description(data[pos:after])
+                elif step is _COMPLETE:
+                    if head.runs:
+                        replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
+                    else:
+                        self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                elif step is _READY:
+                    status = data[pos + 5]
+                    knowledge = self.knowledge
+                    if knowledge is not None and status == _IDLE:
+                        if knowledge.touched:
+                            self._write_client(data, start, pos)
+                            self._hold_upstream(data[pos:])
+                            return
+                        knowledge.transaction_ended()
+                    self.status = status
+                    self.pipeline.pop()
+                elif step is _DONE:
+                    replaced = self._on_done(head, kind, data, pos, after)
+                    self.pipeline.pop()
+                elif step is _COPY_IN:
+                    self.pipeline.copy_in_began()
+                else:
+                    replaced = self._on_error(head, step, data[pos:after])
+
+                fate = head.fate
+                if fate and replaced is None and kind != Backend.ERROR_RESPONSE and fate is not Fate.REPLACE:
+                    if head.frames is not None:
+                        head.frames.append(data[pos:after])
+                    replaced = b""
+
+            if replaced is not None:
+                self._write_client(data, start, pos)
+                if replaced:
+                    self.write_client(replaced)
+                start = min(after, end)
+            if after > end:
+                # A large row or the like: the rest of it goes the way of its beginning.
+                self._write_client(data, start, end)
+                self._upstream_streaming = after - end if replaced is None else end - after
+                return
+            pos = after
+            if head is not None and head.outcome:
+                if head is self._awaited or (self._awaited is not None and self._awaited.outcome):
+                    self._write_client(data, start, pos)
+                    start = pos
+                    self._advance()
+                    if self._upstream_held or self.closing:
+                        self._upstream_buffer.append(data[pos:])
+                        return
+                head = queue[0] if queue else None
+                rows_pass = head is not None and not head.fate
+            elif head is None and queue:
+                head = queue[0]
+                rows_pass = not head.fate
+
+        if pos > end:
+            # Rows that pass are not checked one by one for reaching beyond the chunk.
+            self._write_client(data, start, end)
+            self._upstream_streaming = pos - end
+            return
+        self._write_client(data, start, pos)
+        if pos < end:
+            rest = data[pos:]
+            self._upstream_buffer.append(rest)
+            if len(rest) < HEADER_SIZE:
+                self._upstream_missing = HEADER_SIZE - len(rest)
+        if self._client_buffer and self._script is not None and self.pipeline.copying_in:
+            self._walk_client(self._take_client_buffer())
+        if self.tell_when_idle and not queue and self.is_idle:
+            self.shell.idle()
+
+    def _write_client(self, data: bytes, start: int, end: int) -> None:
+        if start == 0 and end == len(data):
+            if end:
+                self.write_client(data)
+        elif start < end:
+            self.write_client(data[start:end])
+
+    def _on_asynchronous(self, kind: int, data: bytes, pos: int, after: int, head: Owed | None) -> bytes | None:
+        knowledge = self.knowledge
+        if kind == Backend.PARAMETER_STATUS:
+            if knowledge is not None:
+                status = ParameterStatus.decode(data[pos + 5 : after])
+                knowledge.parameter_changed(status.name, status.value)
+            return None
+        if kind == Backend.NOTIFICATION_RESPONSE or knowledge is None:
+            return None
+        if data.find(_PRIVATE_INFO, pos, after) >= 0:
+            notice = Diagnostic.decode(kind, data[pos + 5 : after])
+            if notice.sqlstate == b"KDB01":
+                knowledge.touch(notice.fields.get("M", b"").decode("ascii", "replace"))
+                self.careful = True
+                return b""
+        if head is not None and head.fate is Fate.SWALLOW:
+            return b""
+        return translate_diagnostic(data[pos:after], knowledge, *self._subject(head))
+
+    def _on_error_out_of_turn(self, message: bytes) -> bytes | None:
+        """Nothing is owed: upstream is about to close, and says why."""
+        self.upstream_said_why = True
+        return None
+
+    def _on_run_complete(self, head: Owed, tag: bytes) -> bytes | None:
+        now = perf_counter()
+        run = head.runs[head.at] if head.at < len(head.runs) else head.runs[-1]
+        head.at += 1
+        if run.ours:
+            return b""
+        self.timings.append((run.subject, head.started, now, tag))
+        head.started = now
+        return None
+
+    def _on_done(self, head: Owed, kind: int, data: bytes, pos: int, after: int) -> bytes | None:
+        asked = head.asked
+        if asked is Asked.EXECUTE:
+            if not head.fate:
+                self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+        elif kind == Backend.ROW_DESCRIPTION:
+            replaced = self._row_description(data[pos:after])
+            if head.statement is not None and not head.fate:
+                head.statement.described = replaced or data[pos:after]
+            return replaced
+        return None
+
+    def _row_description(self, message: bytes) -> bytes | None:
+        if self.knowledge is None:
+            return None
+        shown = translate_row_description(message, self.knowledge)
+        return None if shown is message else shown
+
+    def shown_row_description(self, message: bytes) -> bytes:
+        return self._row_description(message) or message
+
+    def _subject(self, head: Owed | None) -> tuple[bytes | Rewritten, tuple[Run, ...]]:
+        if head is None:
+            return b"", ()
+        if head.statement is not None and head.asked is not Asked.QUERY:
+            return head.statement.subject, ()
+        return head.subject, head.runs
+
+    def _on_error(self, head: Owed, step: Step, message: bytes) -> bytes | None:
+        """An ErrorResponse for the first entry. Returns what the client is shown for it; None: as it came."""
+        fatal = b"VFATAL\0" in message or b"VPANIC\0" in message
+        refused = head.error if head.fate is Fate.REPLACE else None
+        run = head.runs[min(head.at, len(head.runs) - 1)] if head.runs else None
+        if run is not None:
+            refused = run.refused
+        if head.asked in _TIMED and not head.fate and (run is None or not run.ours):
+            self.timings.append((head.subject if run is None else run.subject, head.started, perf_counter(), b""))
+        shown: bytes | None = None
+        if fatal:
+            self.upstream_said_why = True
+        elif refused is not None and _sqlstate(message) == REFUSED_SQLSTATE:
+            shown = refused
+        elif head.fate is Fate.SWALLOW:
+            shown = b""
+        elif self.knowledge is not None:
+            shown = translate_diagnostic(message, self.knowledge, *self._subject(head))
+        if head.fate is not Fate.REPLACE:
+            head.error = message
+        if step is Step.SKIP:
+            self.statements.take_back(self.pipeline.discard_to_sync())
+        else:
+            self.pipeline.copying_in = False
+            if head.renames:
+                self.statements.take_back([head])
+        return shown
+
+    # --- scripts, and waiting for the store ---
+
+    def note_change(self, owed: Owed, changes_names: bool) -> None:
+        """Names may mean something else once this has been answered."""
+        if changes_names and self.knowledge is not None:
+            self.last_change = owed
+            self.careful = True
+            self.knowledge.spoil()
+
+    def refuse_next(self, shown: bytes) -> None:
+        """The message that is looked at again after the script is to fail with this error."""
+        self._refusal = shown
+        self.careful = True
+
+    def take_refusal(self) -> bytes | None:
+        shown, self._refusal = self._refusal, None
+        return shown
+
+    def inject(self, messages: bytes, *owed: Owed) -> None:
+        self.pipeline.queue.extend(owed)
+        self.write_upstream(messages)
+
+    def _run(self, script: Script) -> None:
+        self._script = script
+        self._advance()
+
+    def _advance(self) -> None:
+        """Let the script go on until it waits for something that is not there yet."""
+        while self._script is not None:
+            self._awaited = None
+            try:
+                wait = next(self._script)
+            except StopIteration:
+                self._script = None
+                break
+            if isinstance(wait, Refresh):
+                self._awaits_store = True
+                self.shell.refresh()
+                return
+            if wait.outcome is Outcome.PENDING:
+                self._awaited = wait
+                return
+        if self._client_buffer and not self.closing:
+            self._walk_client(self._take_client_buffer())
+
+    def _hold_upstream(self, rest: bytes) -> None:
+        """Entities changed in a transaction that has just ended: nobody is told so before the store knows them."""
+        self._upstream_held = True
+        self._upstream_buffer.append(rest)
+        self.shell.hold_upstream(True)
+        self.shell.refresh()
+
+    def refreshed(self) -> None:
+        """The store is as new as the moment at which it was asked for."""
+        if self.closing:
+            return
+        if self._upstream_held:
+            self._upstream_held = False
+            self.shell.hold_upstream(False)
+            if self.knowledge is not None:
+                self.knowledge.committed()
+            data = b"".join(self._upstream_buffer)
+            self._upstream_buffer.clear()
+            self.receive_upstream(data)
+        elif self._awaits_store:
+            self._awaits_store = False
+            try:
+                self._advance()
+            except ProxyError as error:
+                self.fail(error)
+
+    # --- the end ---
+
+    def fail(self, error: ProxyError) -> None:
+        """The session cannot go on. The client is told why, unless that would be read as a part of a row."""
+        if self.closing:
+            return
+        self.closing = True
+        if not self.mid_frame:
+            self.write_client(as_response(error, self.encoding))
+        self.shell.close()
+
+
+def _sqlstate(error: bytes) -> bytes:
+    return Diagnostic.decode(error[0], error[5:]).sqlstate

@@ -1,0 +1,108 @@
+"""The proxy's port: it listens, gives each client a session, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import structlog
+
+from catalog.store import CatalogStore, open_store
+from proxy.errors import UpstreamUnreachable
+from proxy.session import Session
+from proxy.settings import Settings
+from proxy.startup import CancelRequest
+from proxy.stores import StoreRegistry
+from proxy.tasks import Tasks
+from proxy.timing import Timings
+from proxy.tls import server_context
+from proxy.transport import Channel
+from proxy.upstream import UpstreamAddress
+
+log = structlog.get_logger(__name__)
+
+#: PostgreSQL queues as many connection attempts as it has connections; a pool that starts up opens many at once.
+_BACKLOG = 1024
+
+
+class ProxyServer:
+    def __init__(self, settings: Settings, upstream: UpstreamAddress) -> None:
+        self.settings = settings
+        self.upstream = upstream
+        self.tls: ssl.SSLContext | None = None
+        if settings.tls_cert is not None:
+            self.tls = server_context(settings.tls_cert, settings.tls_key, settings.tls_ca, settings.tls_min_version)
+        self.timings = Timings(settings.statement_history)
+        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size)
+        self.tasks = Tasks()
+        self.draining = False
+        self._sessions: set[Session] = set()
+        self._nobody_left = asyncio.Event()
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Raises OSError when the port cannot be had."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: Channel(self._accept), self.settings.listen_host, self.settings.listen_port, backlog=_BACKLOG
+        )
+
+    @property
+    def port(self) -> int:
+        assert self._listener is not None
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def session_count(self) -> int:
+        return len(self._sessions)
+
+    async def drain(self) -> None:
+        """No new clients; those that are idle leave, and running statements get `drain_timeout` seconds to finish."""
+        self.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        for session in list(self._sessions):
+            session.drain()
+        try:
+            async with asyncio.timeout(self.settings.drain_timeout):
+                await self._everybody_left()
+        except TimeoutError:
+            log.warning("statements cut off", sessions=len(self._sessions))
+            for session in list(self._sessions):
+                session.cut()
+        await self.tasks.stop()
+        await self.stores.close()
+
+    async def cancel(self, request: CancelRequest) -> None:
+        try:
+            await self.upstream.cancel(request)
+        except (UpstreamUnreachable, OSError, TimeoutError) as error:
+            log.warning("cancel request not delivered", error=str(error))
+
+    def session_ended(self, session: Session) -> None:
+        self._sessions.discard(session)
+        if not self._sessions:
+            self._nobody_left.set()
+
+    def _accept(self, client: Channel) -> None:
+        session = Session(client, self)
+        self._sessions.add(session)
+        self._nobody_left.clear()
+        self.tasks.start(session.run(), name="client login")
+
+    async def _everybody_left(self) -> None:
+        while self._sessions:
+            self._nobody_left.clear()
+            await self._nobody_left.wait()
+
+    async def _open_store(self, database: str) -> CatalogStore | None:
+        dsn = str(replace(self.upstream.dsn, dbname=database))
+
+        async def connect() -> asyncpg.Connection[Any]:
+            return await asyncpg.connect(dsn)
+
+        return await open_store(connect)

@@ -1,0 +1,140 @@
+"""What becomes of a simple Query.
+
+one statement, or several of which none names an entity    forwarded as the bytes that came
+one or several that name entities                          one Query with the edits in it
+one after which a later one may mean something else        taken apart by a script (`piecewise`)
+one that is refused                                        those before it run, then it fails (`refusal`)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rewriter
+from proxy import piecewise, refusal, settle
+from proxy.pipeline import Asked, Owed
+from proxy.sql_prepare import note_prepared, renew_executed
+from proxy.statements import Run
+from proxy.timing import LONGEST_REMEMBERED
+from proxy.verdicts import Hold, Verdict
+from proxy.wire.frontend import Query
+from rewriter import Kind, RewriteError, Span
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge, Text
+    from proxy.relay import Relay
+    from rewriter import Rewritten
+
+
+def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
+    knowledge = relay.knowledge
+    if knowledge is not None:
+        knowledge.follow_store()
+        text = knowledge.look_at(sql)
+        if relay.careful or not text.plain:
+            return _with_care(relay, knowledge, text, now)
+    owed = Owed(Asked.QUERY)
+    owed.started = now
+    owed.subject = sql if len(sql) < LONGEST_REMEMBERED else sql[:LONGEST_REMEMBERED]
+    relay.pipeline.queue.append(owed)
+    return None
+
+
+def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verdict:
+    refused = relay.take_refusal()
+    if refused is not None:
+        return refusal.of_query(relay, refused, now)
+    if text.text is None:
+        return _as_it_came(relay, text, now)
+    spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.several else []
+    if len(spans) > 1 and piecewise.is_needed(spans):
+        script = settle.before_script(relay, knowledge)
+        return script or Hold(piecewise.run(relay, knowledge, text.text, spans), consumes=True)
+    held = settle.needed(relay, knowledge, text)
+    if held is not None:
+        return held
+    if text.kind is Kind.EXECUTE:
+        held = renew_executed(relay, knowledge, text)
+        if held is not None:
+            return held
+    if not text.mentions or knowledge.names_dirty:
+        # Still dirty: the transaction has failed, and PostgreSQL refuses whatever names a relation.
+        runs = tuple(Run(span.text.encode(knowledge.codec), span.start, span.start) for span in spans)
+        return _as_it_came(relay, text, now, runs if len(runs) > 1 else ())
+    if len(spans) > 1:
+        return _several(relay, knowledge, text, spans, now)
+    try:
+        rewritten = knowledge.rewrite(text.text)
+    except RewriteError as error:
+        return refusal.of_query(relay, refusal.response(error, knowledge), now)
+    return _send(relay, knowledge, text, rewritten, now)
+
+
+def _as_it_came(relay: Relay, text: Text, now: float, runs: tuple[Run, ...] = ()) -> Verdict:
+    owed = Owed(Asked.QUERY)
+    owed.started = now
+    owed.subject = text.sql[:LONGEST_REMEMBERED]
+    owed.runs = runs
+    relay.note_change(owed, text.changes_names)
+    note_prepared(relay, owed, text, None)
+    relay.pipeline.queue.append(owed)
+    return None
+
+
+def _send(relay: Relay, knowledge: Knowledge, text: Text, rewritten: Rewritten, now: float) -> Verdict:
+    owed = Owed(Asked.QUERY)
+    owed.started = now
+    owed.subject = rewritten
+    owed.text = text
+    sent = rewritten.sql
+    if rewritten.prelude is not None:
+        lead = rewritten.prelude + "; "
+        sent = lead + sent
+        owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
+    relay.note_change(owed, text.changes_names)
+    note_prepared(relay, owed, text, rewritten)
+    relay.pipeline.queue.append(owed)
+    return None if sent is text.text else Query(sent.encode(knowledge.codec)).encode()
+
+
+def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], now: float) -> Verdict:
+    """One Query for all of them, so that they stay in their one implicit transaction."""
+    assert text.text is not None
+    pieces: list[str] = []
+    runs: list[Run] = []
+    sent_length = 0
+    position = 0
+
+    def add(piece: str) -> None:
+        nonlocal sent_length
+        pieces.append(piece)
+        sent_length += len(piece)
+
+    for span in spans:
+        add(text.text[position : span.start])
+        position = span.start + len(span.text)
+        if not rewriter.mentions_entity(span.text, knowledge.snapshot):
+            runs.append(Run(span.text.encode(knowledge.codec), span.start, sent_length))
+            add(span.text)
+            continue
+        try:
+            rewritten = knowledge.rewrite(span.text)
+        except RewriteError as error:
+            # What comes before it runs, and is rolled back with it.
+            shown = refusal.response(error, knowledge, span.start)
+            runs.append(Run(span.text.encode(knowledge.codec), span.start, sent_length, refused=shown))
+            add(refusal.REFUSED_SQL)
+            position = len(text.text)
+            break
+        if rewritten.prelude is not None:
+            runs.append(Run(b"", ours=True))
+            add(rewritten.prelude + "; ")
+        runs.append(Run(rewritten, span.start, sent_length))
+        add(rewritten.sql)
+    add(text.text[position:])
+    owed = Owed(Asked.QUERY)
+    owed.started = now
+    owed.runs = tuple(runs)
+    relay.note_change(owed, text.changes_names)
+    relay.pipeline.queue.append(owed)
+    return Query("".join(pieces).encode(knowledge.codec)).encode()

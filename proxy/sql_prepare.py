@@ -1,0 +1,115 @@
+"""PREPARE, EXECUTE and DEALLOCATE, the statements: the same names as the protocol's, kept in the same place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from proxy.pipeline import Asked, Fate, Owed
+from proxy.statements import Statement
+from proxy.verdicts import Hold, Script
+from proxy.wire.frontend import Query
+from rewriter import Kind, RewriteError, lexer
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge, Text
+    from proxy.relay import Relay
+    from rewriter import Rewritten
+
+_NAME = re.compile(
+    r"""\s*(?:PREPARE|EXECUTE|DEALLOCATE(?:\s+PREPARE(?=\s+[\w"]))?)\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""",
+    re.IGNORECASE,
+)
+_ALL = re.compile(r"\s*(?:DISCARD\s+ALL|DEALLOCATE(?:\s+PREPARE)?\s+ALL)\s*;?\s*\Z", re.IGNORECASE)
+
+
+def quoted(name: bytes) -> bytes:
+    return b'"' + name.replace(b'"', b'""') + b'"'
+
+
+def name_in(text: str) -> str | None:
+    """The statement's name in PREPARE name, EXECUTE name, DEALLOCATE name; None where it cannot be told."""
+    found = _NAME.match(text)
+    if found is None:
+        return None
+    if found[1] is not None:
+        return found[1].replace('""', '"')
+    return lexer.fold(found[2])
+
+
+def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | None) -> None:
+    """The statement has been sent: keep track of the names that it gives or takes."""
+    if relay.knowledge is None or text.text is None:
+        return
+    kind = text.kind
+    if kind is Kind.PREPARE:
+        name = name_in(text.text)
+        if name is None:
+            return
+        encoded = name.encode(relay.knowledge.codec)
+        statement = Statement(
+            encoded,
+            text.sql,
+            sent=text.sql if rewritten is None else rewritten.sql.encode(relay.knowledge.codec),
+            rewritten=rewritten,
+            version=relay.knowledge.version,
+            prepared_by_sql=True,
+        )
+        owed.statement, owed.renames = statement, True
+        owed.previous = relay.statements.parse(statement)
+    elif kind is Kind.DISCARD or kind is Kind.DEALLOCATE:
+        if _ALL.match(text.text):
+            relay.statements.forget_all()
+        elif kind is Kind.DEALLOCATE:
+            name = name_in(text.text)
+            closed = None if name is None else relay.statements.close(name.encode(relay.knowledge.codec))
+            if closed is not None:
+                owed.statement = owed.previous = closed
+                owed.renames = True
+
+
+def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | None:
+    """EXECUTE of a statement whose rewriting may have become wrong: prepare it again, first."""
+    assert text.text is not None
+    name = name_in(text.text)
+    statement = None if name is None else relay.statements.by_name.get(name.encode(knowledge.codec))
+    if statement is None or not statement.prepared_by_sql or statement.version == knowledge.version:
+        return None
+    inner = knowledge.look_at(statement.sql)
+    from proxy import settle
+
+    held = settle.needed(relay, knowledge, inner)
+    if held is not None:
+        return held
+    if inner.mentions and knowledge.names_dirty:
+        return None
+    rewritten: Rewritten | None = None
+    sent = statement.sql
+    if inner.mentions and inner.text is not None:
+        try:
+            rewritten = knowledge.rewrite(inner.text)
+        except RewriteError as error:
+            from proxy import refusal
+
+            relay.refuse_next(refusal.response(error, knowledge))
+            return Hold(_nothing())
+        sent = rewritten.sql.encode(knowledge.codec)
+    statement.version = knowledge.version
+    statement.rewritten = rewritten
+    if sent == statement.sent:
+        return None
+    statement.sent = sent
+    return Hold(_prepare_again(relay, statement))
+
+
+def _prepare_again(relay: Relay, statement: Statement) -> Script:
+    owed = Owed(Asked.QUERY, Fate.SWALLOW)
+    relay.inject(Query(b"DEALLOCATE " + quoted(statement.name) + b"; " + statement.sent).encode(), owed)
+    yield owed
+    if owed.error is not None:
+        relay.refuse_next(owed.error)
+
+
+def _nothing() -> Script:
+    return
+    yield

@@ -1,0 +1,115 @@
+"""The client's prepared statements and portals: what it sent, what was sent upstream for it, and when that was right.
+
+A statement keeps the client's own text. When the catalog has moved since it was parsed (`version` is not the
+session's any more), the text is rewritten again before its next use, and parsed anew under the same name if the
+outcome differs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from proxy.pipeline import Owed
+    from rewriter import Rewritten
+
+
+_SPECIAL = frozenset((b"p", b"P", b"e", b"E", b"d", b"D", b"/", b"-"))
+
+
+class Run(NamedTuple):
+    """One statement of a simple Query with several."""
+
+    subject: bytes | Rewritten
+    #: Characters before it in the client's text, and in the text that was sent.
+    offset: int = 0
+    sent_offset: int = 0
+    #: Put there by the proxy: its completion is not shown.
+    ours: bool = False
+    #: Refused by the proxy: what is shown when its stand-in fails.
+    refused: bytes | None = None
+
+
+class Statement:
+    """One prepared statement, by Parse or by PREPARE."""
+
+    __slots__ = (
+        "changes_names",
+        "described",
+        "name",
+        "param_types",
+        "prepared_by_sql",
+        "rewritten",
+        "sent",
+        "sql",
+        "version",
+    )
+
+    def __init__(
+        self,
+        name: bytes,
+        sql: bytes,
+        param_types: tuple[int, ...] = (),
+        *,
+        sent: bytes,
+        rewritten: Rewritten | None,
+        version: int,
+        changes_names: bool = False,
+        prepared_by_sql: bool = False,
+    ) -> None:
+        self.name = name
+        self.sql = sql
+        self.param_types = param_types
+        self.sent = sent
+        self.rewritten = rewritten
+        self.version = version
+        self.changes_names = changes_names
+        self.prepared_by_sql = prepared_by_sql
+        #: The RowDescription that the client was shown, if it asked.
+        self.described: bytes | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """May be PREPARE, EXECUTE, DEALLOCATE or DISCARD."""
+        return self.sql.lstrip()[:1] in _SPECIAL
+
+    @property
+    def subject(self) -> bytes | Rewritten:
+        return self.sql if self.rewritten is None else self.rewritten
+
+
+class Statements:
+    """By name. Changes are made when a message is sent, and taken back when upstream refuses it."""
+
+    __slots__ = ("by_name", "portals")
+
+    def __init__(self) -> None:
+        self.by_name: dict[bytes, Statement] = {}
+        self.portals: dict[bytes, Statement] = {}
+
+    def parse(self, statement: Statement) -> Statement | None:
+        """The statement takes its name; what had the name before is returned, for `take_back`."""
+        previous = self.by_name.get(statement.name)
+        self.by_name[statement.name] = statement
+        return previous
+
+    def close(self, name: bytes) -> Statement | None:
+        return self.by_name.pop(name, None)
+
+    def close_portal(self, name: bytes) -> None:
+        self.portals.pop(name, None)
+
+    def forget_all(self) -> None:
+        self.by_name.clear()
+
+    def take_back(self, discarded: list[Owed]) -> None:
+        """These messages were refused or thrown away upstream. The latest goes first."""
+        for entry in reversed(discarded):
+            statement = entry.statement
+            if statement is None or not entry.renames:
+                continue
+            if entry.previous is not None and (statement.name or entry is not discarded[0]):
+                self.by_name[statement.name] = entry.previous
+            elif self.by_name.get(statement.name) is statement:
+                # A Parse that fails destroys the unnamed statement all the same.
+                del self.by_name[statement.name]

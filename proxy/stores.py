@@ -1,0 +1,83 @@
+"""One catalog store per database, opened when the first session to that database has logged in.
+
+The store's connection is the proxy's own, made from the administrator's connection string with the database's name
+put in. A database without Kameleon has no store: its sessions are relayed as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+
+from rewriter import Rewriter
+
+if TYPE_CHECKING:
+    from catalog.model import Snapshot
+    from catalog.store import CatalogStore
+
+log = structlog.get_logger(__name__)
+
+#: Opens the store of one database; None where Kameleon is not installed.
+OpenStore = Callable[[str], Awaitable["CatalogStore | None"]]
+
+
+class StoreUnavailable(Exception):
+    """The proxy's own connection to the catalog does not work."""
+
+
+class Database:
+    """What all sessions of one database share."""
+
+    def __init__(self, name: str, store: CatalogStore, rewriter: Rewriter) -> None:
+        self.name = name
+        self.store = store
+        self.rewriter = rewriter
+        self._row_descriptions: dict[bytes, bytes] = {}
+        self._row_descriptions_of: Snapshot | None = None
+
+    async def refresh(self, touched: Collection[int]) -> None:
+        """Bring the store up to date. Raises StoreUnavailable."""
+        try:
+            await self.store.refresh(touched or None)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise StoreUnavailable(f"the catalog of database {self.name} cannot be read: {error}") from error
+
+    def row_descriptions(self, snapshot: Snapshot) -> dict[bytes, bytes]:
+        """RowDescription frames as they came -> as they are shown, for the committed snapshot."""
+        if snapshot is not self._row_descriptions_of:
+            self._row_descriptions = {}
+            self._row_descriptions_of = snapshot
+        return self._row_descriptions
+
+
+class StoreRegistry:
+    def __init__(self, open_store: OpenStore, cache_size: int) -> None:
+        self._open_store = open_store
+        self._cache_size = cache_size
+        self._databases: dict[str, Database | None] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+
+    async def get(self, name: str) -> Database | None:
+        """Raises StoreUnavailable: the next session tries again."""
+        if name in self._databases:
+            return self._databases[name]
+        async with self._opening.setdefault(name, asyncio.Lock()):
+            if name not in self._databases:
+                try:
+                    store = await self._open_store(name)
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                    raise StoreUnavailable(f"the catalog of database {name} cannot be read: {error}") from error
+                rewriter = Rewriter(self._cache_size)
+                self._databases[name] = None if store is None else Database(name, store, rewriter)
+                log.debug("database opened", database=name, kameleon=store is not None)
+        return self._databases[name]
+
+    async def close(self) -> None:
+        for database in self._databases.values():
+            if database is not None:
+                await database.store.close()
+        self._databases.clear()

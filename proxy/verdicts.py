@@ -1,0 +1,36 @@
+"""What may become of a client's message, and what a script may wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple, TypeAlias
+
+from proxy.pipeline import Owed
+
+
+class Refresh:
+    """Yielded by a script: the store is to be refreshed before it goes on."""
+
+
+REFRESH = Refresh()
+
+#: What a script waits for: a reply, or the store.
+Wait: TypeAlias = "Owed | Refresh"
+Script: TypeAlias = Generator[Wait, None, None]
+
+
+class Before(NamedTuple):
+    """Send these bytes, then the client's message as it is."""
+
+    sent_first: bytes
+
+
+class Hold(NamedTuple):
+    """Run the script; then look at the client's message again, or go on behind it if the script `consumes` it."""
+
+    script: Script
+    consumes: bool = False
+
+
+#: None: as it is. Bytes: these instead.
+Verdict: TypeAlias = bytes | Before | Hold | None
