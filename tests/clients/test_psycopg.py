@@ -75,8 +75,7 @@ def test_row_factories(connection: Connection, people: None, binary: bool) -> No
     assert connection.cursor(row_factory=class_row(Person), binary=binary).execute(query).fetchone() == Person(
         1, "Ada", 36
     )
-    row = connection.cursor(row_factory=namedtuple_row, binary=binary).execute(query).fetchone()
-    assert row is not None
+    row: Any = connection.cursor(row_factory=namedtuple_row, binary=binary).execute(query).fetchone()
     assert (row.id, row.name, row.age) == (1, "Ada", 36)
     count = connection.cursor(row_factory=scalar_row, binary=binary).execute("SELECT count(*) FROM people").fetchone()
     assert count == 3
