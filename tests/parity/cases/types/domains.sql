@@ -1,0 +1,48 @@
+-- settings: default, dmy, german
+
+create domain positive as int check (value > 0);
+create domain email as varchar(20) check (value ~ '@') not null;
+create domain score as numeric(4,1) default 1.5 constraint sane check (value between 0 and 100) constraint whole check (value * 2 = trunc(value * 2));
+create domain deep as positive check (value < 1000);
+create domain tags as text[] check (cardinality(value) < 4);
+create domain day as date check (value >= '2000-01-01');
+create table doms (id int primary key, p positive, e email, s score, d deep, t tags, dy day, ps positive[]);
+insert into doms values (1, 1, 'a@b', 99.5, 999, '{a,b}', '2024-01-01', '{1,2}');
+insert into doms (id, e) values (2, 'x@y') returning *;
+insert into doms values (3, null, 'n@n', null, null, null, null, '{NULL}');
+insert into doms values (4, '7', 'e@e', '3.50', '8', '{}', 'infinity', '{}');
+select * from doms order by id;
+select id, p + 1, e || '!', s * 2, d % 2, t[1], dy + 1, ps[1] from doms order by id;
+select id, pg_typeof(p), pg_typeof(e), pg_typeof(s), pg_typeof(t), pg_typeof(ps) from doms where id = 1;
+select p::int, e::text, s::float8, 5::positive, '7'::deep from doms where id = 1;
+select id from doms where p > 0 and e like '%b' order by id;
+select max(p), min(e), sum(s), avg(d) from doms;
+
+insert into doms (id, p, e) values (50, 0, 'a@b');
+insert into doms (id, p, e) values (50, 'x', 'a@b');
+insert into doms (id, e) values (50, 'nope');
+insert into doms (id, e) values (50, null);
+insert into doms (id) values (50);
+insert into doms (id, e) values (50, 'much.too.long@example.com');
+insert into doms (id, e, s) values (50, 'a@b', 100.5);
+insert into doms (id, e, s) values (50, 'a@b', 1.3);
+insert into doms (id, e, s) values (50, 'a@b', 1000);
+insert into doms (id, e, d) values (50, 'a@b', 1000);
+insert into doms (id, e, d) values (50, 'a@b', -1);
+insert into doms (id, e, t) values (50, 'a@b', '{1,2,3,4}');
+insert into doms (id, e, dy) values (50, 'a@b', '1999-12-31');
+insert into doms (id, e, ps) values (50, 'a@b', '{1,0}');
+update doms set p = -p where id = 1;
+update doms set e = null where id = 1;
+update doms set e = default where id = 1;
+update doms set s = default where id = 1 returning s;
+update doms set s = 12.25 where id = 1;
+select 0::positive;
+
+-- params: 60, 5, 'q@q', 2.5, 7, '{x}', '2024-01-01', '{3}'
+-- params: 61, null, 'q@q', null, null, null, null, null
+insert into doms values ($1, $2, $3, $4, $5, $6, $7, $8) returning *;
+-- params: 62, -5
+insert into doms (id, p, e) values ($1, $2, 'a@b');
+-- params: 5
+select id from doms where p = $1;
