@@ -200,6 +200,8 @@ BEGIN
         UPDATE pg_depend SET deptype = 'a'
         WHERE classid = 'pg_class'::regclass AND objid = to_regclass(format('kameleon.%I', guard)) AND refobjid = shell AND deptype = 'n';
     END IF;
+    -- DDL of the shell's owner reaches the inheriting table too
+    EXECUTE format('ALTER TABLE kameleon.%I OWNER TO %I', guard, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = shell));
     -- a table none of whose columns has statistics is analyzed without a look at its statistics objects
     EXECUTE format('ALTER TABLE kameleon.%I %s', guard,
                    (SELECT string_agg(format('ALTER %I SET STATISTICS 0', a.attname), ', ') FROM pg_attribute a

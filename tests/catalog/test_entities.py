@@ -317,3 +317,22 @@ def test_an_upgrade_keeps_the_documents(catalog: CatalogDatabase) -> None:
     session.execute("UPDATE kameleon.kdb_installed_files SET checksum = 'older' WHERE file_name = '102_storage.sql'")
     asyncio.run(install(catalog.postgres.dsn(catalog.name)))
     assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == [(1,)]
+
+
+def test_an_ordinary_role_owns_its_entities(catalog: CatalogDatabase) -> None:
+    role = f"owner_{catalog.name}"
+    catalog.session().execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}".encode())
+    try:
+        session = catalog.session(user=role)
+        session.execute("CREATE TABLE person (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n text CHECK (n <> ''))")
+        session.execute("INSERT INTO {insert} (n) VALUES ('x')".format(**catalog.views("person")))
+        session.execute("ALTER TABLE person ADD k int DEFAULT 3")
+        session.execute("CREATE INDEX ON person (n)")
+        with session.transaction():
+            session.execute("SELECT kameleon.fill_shell('person')")
+            session.execute("ALTER TABLE person ALTER n SET NOT NULL")
+        assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == [(1, "x", 3)]
+        session.execute("DROP TABLE person")
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
