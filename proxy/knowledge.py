@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import rewriter
 from catalog.loader import parse_session_state, session_state_sql
 from proxy import encodings
+from proxy.row_descriptions import RowDescriptions
 from rewriter import Kind
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Knowledge:
     __slots__ = (
         "_base",
         "_changed_in_transaction",
+        "_row_descriptions",
         "_texts",
         "database",
         "encoding",
@@ -89,6 +91,7 @@ class Knowledge:
         self.unknown = False
         self.version = 1
         self._texts: dict[bytes, Text] = {}
+        self._row_descriptions: RowDescriptions | None = None
 
     @property
     def codec(self) -> str:
@@ -172,6 +175,15 @@ class Knowledge:
             standard_conforming_strings=self.standard_conforming_strings,
             param_types=param_types,
         )
+
+    def shown_row_description(self, message: bytes) -> bytes:
+        """The same object when nothing is to be changed."""
+        snapshot = self.snapshot
+        if snapshot is self.database.store.snapshot:
+            return self.database.row_descriptions().shown(message)
+        if self._row_descriptions is None or self._row_descriptions.snapshot is not snapshot:
+            self._row_descriptions = RowDescriptions(snapshot)
+        return self._row_descriptions.shown(message)
 
     def _look(self, sql: bytes) -> Text:
         text = encodings.decode(sql, self.encoding)

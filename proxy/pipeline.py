@@ -132,6 +132,9 @@ class Fate(IntEnum):
     SWALLOW = 2
     #: Sent instead of a statement that was refused: the error that comes is replaced by ours.
     REPLACE = 3
+    #: One statement of a simple Query that was taken apart: shown, but for ReadyForQuery, and the completion where
+    #: somebody wants it (`frames`).
+    PART = 4
 
 
 class Outcome(IntEnum):

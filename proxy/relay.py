@@ -26,8 +26,8 @@ from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_resp
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import REFUSED_SQLSTATE
 from proxy.statements import Run, Statements
-from proxy.translate import translate_diagnostic, translate_row_description
-from proxy.verdicts import Before, Refresh, Script, Verdict
+from proxy.translate import translate_diagnostic
+from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
 from proxy.wire import backend, frontend
 from proxy.wire.backend import Backend, Diagnostic, ParameterStatus
 from proxy.wire.fields import MalformedMessage
@@ -78,6 +78,7 @@ _NEVER_ANSWERED = frozenset({Frontend.COPY_DONE, Frontend.COPY_FAIL, Frontend.FL
 _COPY_MESSAGES = _NEVER_ANSWERED | {Frontend.COPY_DATA, Frontend.SYNC}
 _OWED_SYNC = Owed(Asked.SYNC)
 _TIMED = frozenset({Asked.QUERY, Asked.EXECUTE})
+_SHOWN = frozenset({Fate.FORWARD, Fate.PART})
 #: The SQLSTATE field of the database's word that this session changed an entity.
 _PRIVATE_INFO = b"CKDB01\0"
 
@@ -85,6 +86,7 @@ _PRIVATE_INFO = b"CKDB01\0"
 class Relay:
     __slots__ = (
         "_awaited",
+        "_awaits_settled",
         "_awaits_store",
         "_client_buffer",
         "_client_held",
@@ -145,6 +147,7 @@ class Relay:
 
         self._script: Script | None = None
         self._awaited: Owed | None = None
+        self._awaits_settled = False
         self._awaits_store = False
         # Chunks not yet looked at, and how many bytes must be there before it is worth it to look.
         self._client_buffer: list[bytes] = []
@@ -413,10 +416,8 @@ class Relay:
                     replaced = self._on_error(head, step, data[pos:after])
 
                 fate = head.fate
-                if fate and replaced is None and kind != Backend.ERROR_RESPONSE and fate is not Fate.REPLACE:
-                    if head.frames is not None:
-                        head.frames.append(data[pos:after])
-                    replaced = b""
+                if fate and replaced is None:
+                    replaced = self._hide(head, kind, data[pos:after])
 
             if replaced is not None:
                 self._write_client(data, start, pos)
@@ -430,7 +431,7 @@ class Relay:
                 return
             pos = after
             if head is not None and head.outcome:
-                if head is self._awaited or (self._awaited is not None and self._awaited.outcome):
+                if (self._awaited is not None and self._awaited.outcome) or (self._awaits_settled and not queue):
                     self._write_client(data, start, pos)
                     start = pos
                     self._advance()
@@ -465,6 +466,20 @@ class Relay:
                 self.write_client(data)
         elif start < end:
             self.write_client(data[start:end])
+
+    def _hide(self, head: Owed, kind: int, message: bytes) -> bytes | None:
+        """What is shown of a message that answers something the proxy sent: mostly nothing."""
+        fate = head.fate
+        if kind == Backend.ERROR_RESPONSE or fate is Fate.REPLACE:
+            return None  # decided by `_on_error`; what else a stand-in gets (ReadyForQuery) is the client's
+        if fate is Fate.PART:
+            if kind == Backend.READY_FOR_QUERY:
+                return b""
+            if head.frames is None or head.expected.get(kind) is not _COMPLETE:
+                return None
+        if head.frames is not None:
+            head.frames.append(message)
+        return b""
 
     def _on_asynchronous(self, kind: int, data: bytes, pos: int, after: int, head: Owed | None) -> bytes | None:
         knowledge = self.knowledge
@@ -515,7 +530,7 @@ class Relay:
     def _row_description(self, message: bytes) -> bytes | None:
         if self.knowledge is None:
             return None
-        shown = translate_row_description(message, self.knowledge)
+        shown = self.knowledge.shown_row_description(message)
         return None if shown is message else shown
 
     def shown_row_description(self, message: bytes) -> bytes:
@@ -535,7 +550,7 @@ class Relay:
         run = head.runs[min(head.at, len(head.runs) - 1)] if head.runs else None
         if run is not None:
             refused = run.refused
-        if head.asked in _TIMED and not head.fate and (run is None or not run.ours):
+        if head.asked in _TIMED and head.fate in _SHOWN and (run is None or not run.ours):
             self.timings.append((head.subject if run is None else run.subject, head.started, perf_counter(), b""))
         shown: bytes | None = None
         if fatal:
@@ -586,11 +601,17 @@ class Relay:
         """Let the script go on until it waits for something that is not there yet."""
         while self._script is not None:
             self._awaited = None
+            self._awaits_settled = False
             try:
                 wait = next(self._script)
             except StopIteration:
                 self._script = None
                 break
+            if isinstance(wait, Settled):
+                if self.pipeline.queue:
+                    self._awaits_settled = True
+                    return
+                continue
             if isinstance(wait, Refresh):
                 self._awaits_store = True
                 self.shell.refresh()

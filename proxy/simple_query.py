@@ -49,7 +49,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.several else []
     if len(spans) > 1 and piecewise.is_needed(spans):
         script = settle.before_script(relay, knowledge)
-        return script or Hold(piecewise.run(relay, knowledge, text.text, spans), consumes=True)
+        return script or Hold(piecewise.run(relay, knowledge, text.sql, spans), consumes=True)
     held = settle.needed(relay, knowledge, text)
     if held is not None:
         return held

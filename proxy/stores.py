@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 import structlog
 
+from proxy.row_descriptions import RowDescriptions
 from rewriter import Rewriter
 
 if TYPE_CHECKING:
-    from catalog.model import Snapshot
     from catalog.store import CatalogStore
 
 log = structlog.get_logger(__name__)
@@ -36,8 +36,7 @@ class Database:
         self.name = name
         self.store = store
         self.rewriter = rewriter
-        self._row_descriptions: dict[bytes, bytes] = {}
-        self._row_descriptions_of: Snapshot | None = None
+        self._row_descriptions = RowDescriptions(store.snapshot)
 
     async def refresh(self, touched: Collection[int]) -> None:
         """Bring the store up to date. Raises StoreUnavailable."""
@@ -46,11 +45,10 @@ class Database:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StoreUnavailable(f"the catalog of database {self.name} cannot be read: {error}") from error
 
-    def row_descriptions(self, snapshot: Snapshot) -> dict[bytes, bytes]:
-        """RowDescription frames as they came -> as they are shown, for the committed snapshot."""
-        if snapshot is not self._row_descriptions_of:
-            self._row_descriptions = {}
-            self._row_descriptions_of = snapshot
+    def row_descriptions(self) -> RowDescriptions:
+        """For the committed snapshot."""
+        if self._row_descriptions.snapshot is not self.store.snapshot:
+            self._row_descriptions = RowDescriptions(self.store.snapshot)
         return self._row_descriptions
 
 

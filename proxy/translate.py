@@ -1,23 +1,201 @@
-"""What upstream says about our views and tables, as it would be said about the client's own.
+"""An error or notice about our views and tables, as PostgreSQL would have said it about the client's own table.
 
-Filled in below; see `translate_diagnostic` and `translate_row_description`.
+SQLSTATE and severity are PostgreSQL's and stay. Changed are: the position, which points into the text that was sent;
+the names of relations, constraints and columns; the words where a view or a sub-field stands for a table or a column;
+the expression in a unique violation's DETAIL; and the context lines that our triggers and rules leave.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from catalog.model import Entity, Index
+from catalog.store import STALE_SQLSTATE
+from proxy.wire.backend import Backend, Diagnostic
+from rewriter import original_position
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.statements import Run
     from rewriter import Rewritten
 
+_OURS = (b"kdb_", b"kameleon")
+
+# kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number.
+_OBJECT = re.compile(r'(?:"?kameleon"?\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_\d+)?(?P=quote)')
+_VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:\"?kameleon\"?\.)?\"?kdb_)")
+_SUBFIELD = re.compile(r'\bsubfield (?="[^"]*" is of type)')
+_NO_SUCH_FIELD = re.compile(
+    r'cannot assign to field "(?P<field>.*)" of column "kdb_rec" because there is no such column in data type '
+    r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
+)
+_CASCADES = "drop cascades to "
+#: Violations that COPY meets as it writes a batch: by then the line's text is gone.
+_BATCHED = frozenset({"23505", "23P01"})
+_COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
+_TEXT_OF_KEY = re.compile(r"\(*data ->> '((?:[^']|'')*)'::text\)*(?:::[a-z_]+(?: [a-z]+)*(?:\([\d,]+\))?)?")
+
 
 def translate_diagnostic(
     message: bytes, knowledge: Knowledge, subject: bytes | Rewritten, runs: tuple[Run, ...] = ()
 ) -> bytes | None:
+    """The frame to show for it: None as it came, empty for one that is not to be shown."""
+    moved = bool(runs) or not isinstance(subject, bytes)
+    if not moved and not any(mark in message for mark in _OURS):
+        return None
+    came = Diagnostic.decode(message[0], message[5:])
+    fields = {code: value.decode(knowledge.codec, "surrogateescape") for code, value in came.fields.items()}
+    if moved and "P" in fields:
+        _move_position(fields, subject, runs)
+    if any(mark in message for mark in _OURS):
+        if came.kind == Backend.NOTICE_RESPONSE and not _leave_out_cascades(fields):
+            return b""
+        _translate_fields(fields, knowledge)
+    shown = {code: text.encode(knowledge.codec, "surrogateescape") for code, text in fields.items()}
+    return None if shown == came.fields else Diagnostic(came.kind, shown).encode()
+
+
+def _move_position(fields: dict[str, str], subject: bytes | Rewritten, runs: tuple[Run, ...]) -> None:
+    position = int(fields["P"])
+    offset = 0
+    if runs:
+        # In the order in which they were sent: the last that begins before the position holds it.
+        run = next((run for run in reversed(runs) if run.sent_offset < position), runs[0])
+        if run.ours:
+            del fields["P"]
+            return
+        subject, offset, position = run.subject, run.offset, position - run.sent_offset
+    if not isinstance(subject, bytes):
+        position = original_position(subject.edits, position)
+    fields["P"] = str(offset + position)
+
+
+def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
+    relation = _named(fields.get("t", ""), knowledge) if fields.get("s") == "kameleon" else None
+    if relation is not None:
+        _translate_constraint(fields, relation)
+        fields["s"], fields["t"] = relation.schema, relation.name
+        if fields.get("c") in ("data", "kdb_rec", "kdb_keys", "kdb_data"):
+            del fields["c"]
+    elif fields.get("s") == "kameleon":
+        for code in "stcn":
+            fields.pop(code, None)
+    if fields.get("C") == STALE_SQLSTATE:
+        # The statement came by a road on which the proxy does not see it: out of a function, for one.
+        fields["C"] = "0A000"
+    no_such_field = _NO_SUCH_FIELD.search(fields.get("M", ""))
+    if no_such_field is not None:
+        entity = knowledge.snapshot.entities.get(int(no_such_field["id"]))
+        table = entity.name if entity is not None else "?"
+        fields["M"] = f'column "{no_such_field["field"]}" of relation "{table}" does not exist'
+        fields.pop("H", None)
+        fields.pop("D", None)
+    if "W" in fields:
+        _translate_context(fields, knowledge)
+    if any(mark in fields.get("q", "") for mark in ("kdb_", "kameleon.")):
+        fields.pop("q")
+        fields.pop("p", None)
+    for code in "MDH":
+        if code in fields:
+            fields[code] = _translate_text(fields[code], knowledge)
+
+
+def _translate_text(text: str, knowledge: Knowledge) -> str:
+    text = _SUBFIELD.sub("column ", text)
+    if "kdb_" not in text:
+        return text
+    text = _VIEW_WORD.sub("table", text)
+
+    def replace(found: re.Match[str]) -> str:
+        entity = knowledge.snapshot.entities.get(int(found["id"]))
+        quote = found["quote"]
+        if found["what"] == "index":
+            return found[0]
+        return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
+
+    return _OBJECT.sub(replace, text)
+
+
+def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:
+    index = _index(fields.get("n", ""), entity)
+    if index is None:
+        return
+    fields["M"] = fields.get("M", "").replace(f'"{index.child_name}"', f'"{index.name}"')
+    fields["n"] = index.name
+    detail = fields.get("D", "")
+    key = _key_end(detail)
+    if key is None:
+        return
+    columns = ", ".join(index.columns) if index.columns else _TEXT_OF_KEY.sub(r"\1", detail[5 : key - 1])
+    fields["D"] = f"Key ({columns}){detail[key:]}"
+
+
+def _key_end(detail: str) -> int | None:
+    """`Key (<expressions>)=(<values>) ...` -> the offset after the first list."""
+    if not detail.startswith("Key ("):
+        return None
+    depth = 0
+    quoted = False
+    for offset in range(4, len(detail)):
+        character = detail[offset]
+        if character == "'":
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if depth == 0:
+                return offset + 1
     return None
 
 
-def translate_row_description(message: bytes, knowledge: Knowledge) -> bytes:
-    return message
+def _index(name: str, entity: Entity) -> Index | None:
+    for index in entity.indexes:
+        if index.child_name == name:
+            return index
+    return None
+
+
+def _translate_context(fields: dict[str, str], knowledge: Knowledge) -> None:
+    """Lines of functions and statements of ours go; those of the client's own functions stay."""
+    kept = []
+    for line in fields["W"].split("\n"):
+        if line.startswith("COPY "):
+            line = _translate_text(line, knowledge)
+            if fields.get("C") in _BATCHED:
+                line = _COPY_LINE.sub(r"\1", line)
+        elif "kameleon." in line or "kdb_" in line:
+            continue
+        kept.append(line)
+    if kept:
+        fields["W"] = "\n".join(kept)
+    else:
+        del fields["W"]
+
+
+def _leave_out_cascades(fields: dict[str, str]) -> bool:
+    """`drop cascades to ...` less what is ours. False when nothing is left to tell."""
+    message = fields.get("M", "")
+    if not message.startswith(_CASCADES):
+        return True
+    if not message.endswith(" other objects"):
+        return "kdb_" not in message
+    lines = fields.get("D", "").split("\n")
+    kept = [line for line in lines if "kdb_" not in line]
+    if not kept:
+        return False
+    if len(kept) == 1:
+        fields["M"] = kept[0]
+        del fields["D"]
+    else:
+        fields["M"] = f"{_CASCADES}{len(kept)} other objects"
+        fields["D"] = "\n".join(kept)
+    return True
+
+
+def _named(relation: str, knowledge: Knowledge) -> Entity | None:
+    found = _OBJECT.fullmatch(relation)
+    return None if found is None else knowledge.snapshot.entities.get(int(found["id"]))

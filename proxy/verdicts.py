@@ -12,10 +12,15 @@ class Refresh:
     """Yielded by a script: the store is to be refreshed before it goes on."""
 
 
-REFRESH = Refresh()
+class Settled:
+    """Yielded by a script: everything that was sent is to be answered before it goes on."""
 
-#: What a script waits for: a reply, or the store.
-Wait: TypeAlias = "Owed | Refresh"
+
+REFRESH = Refresh()
+SETTLED = Settled()
+
+#: What a script waits for: a reply, all replies, or the store.
+Wait: TypeAlias = "Owed | Settled | Refresh"
 Script: TypeAlias = Generator[Wait, None, None]
 
 

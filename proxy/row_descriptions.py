@@ -1,0 +1,61 @@
+"""RowDescription: columns of our views as the columns of the client's own table.
+
+Drivers look up a column's table and number to learn whether it may be null, or to make a result updatable; a whole-row
+value carries its type's OID. Both are those of the shell table, which PostgreSQL's catalogs describe.
+
+A description is looked up by its bytes: the same statement gives the same description every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from catalog.model import Entity, Snapshot
+from proxy.wire.backend import Column, RowDescription
+
+_REMEMBERED = 2000
+
+
+class RowDescriptions:
+    """Of one snapshot."""
+
+    __slots__ = ("_row_types", "_seen", "snapshot")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._seen: dict[bytes, bytes] = {}
+        self._row_types = {
+            oid: entity.row_type for entity in snapshot.entities.values() for oid in entity.view_row_types if oid
+        }
+
+    def shown(self, message: bytes) -> bytes:
+        """What the client gets for it; the same object when nothing is to be changed."""
+        seen = self._seen.get(message)
+        if seen is None:
+            seen = self._translate(message)
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[message] = seen
+        return message if seen == message else seen
+
+    def _translate(self, message: bytes) -> bytes:
+        columns = RowDescription.decode(message[5:]).columns
+        shown = tuple(map(self._column, columns))
+        return message if shown == columns else RowDescription(shown).encode()
+
+    def _column(self, column: Column) -> Column:
+        row_type = self._row_types.get(column.type_oid)
+        if row_type is not None:
+            column = replace(column, type_oid=row_type)
+        entity = self.snapshot.relation(column.table) if column.table else None
+        if entity is None or column.table == entity.relid:
+            return column
+        table, attnum = _origin(entity, column.attnum)
+        return replace(column, table=table, attnum=attnum)
+
+
+def _origin(entity: Entity, number: int) -> tuple[int, int]:
+    """A view has just the table's columns that are not dropped, in order; what comes behind them is ours."""
+    if 1 <= number <= len(entity.fields):
+        return entity.relid, entity.fields[number - 1].attnum
+    return 0, 0
