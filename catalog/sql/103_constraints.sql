@@ -107,7 +107,8 @@ BEGIN
     SELECT c.* INTO STRICT shell FROM pg_class c WHERE c.oid = definition.relid;
     FOR target IN
         SELECT v.name, v.privileges, c.oid, c.relowner
-        FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT']),
+        -- SELECT ... FOR UPDATE asks for UPDATE; none of the read view's columns can be updated
+        FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'UPDATE']),
                      (format('kdb_write_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
                      (format('kdb_insert_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT'])) AS v (name, privileges)
         JOIN pg_class c ON c.relname = v.name AND c.relnamespace = 'kameleon'::regnamespace

@@ -53,10 +53,36 @@ LANGUAGE sql STABLE AS $$
         'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
 $$;
 
+-- pg_inherits without the guards, so that nobody who asks for a table's children (psql's \d) is shown one. The proxy
+-- treats the catalog as it treats an entity, number 0: a reference to it reads this view.
+CREATE OR REPLACE VIEW kameleon.kdb_read_0 AS
+    SELECT i.inhrelid, i.inhparent, i.inhseqno, i.inhdetachpending
+    FROM pg_catalog.pg_inherits i
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                      WHERE c.oid = i.inhrelid AND c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ '^kdb_guard_');
+
+CREATE OR REPLACE FUNCTION kameleon.inherits_json() RETURNS json
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT json_build_object(
+        'entity_id', 0, 'schema', 'pg_catalog', 'name', c.relname, 'relid', c.oid::bigint, 'storage_mode', 'shared', 'generation', 0,
+        'child_name', NULL, 'row_type', c.reltype::bigint,
+        'views', json_build_object('read', json_build_array(v.oid::bigint, v.reltype::bigint)),
+        'fields', (SELECT json_agg(json_build_object(
+                        'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'type_oid', a.atttypid::bigint,
+                        'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+                        'default', NULL, 'identity', '', 'generated', '') ORDER BY a.attnum)
+                   FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        'indexes', NULL)
+    FROM pg_class c, pg_class v
+    WHERE c.oid = 'pg_catalog.pg_inherits'::regclass AND v.oid = 'kameleon.kdb_read_0'::regclass
+$$;
+
 -- Every entity as the proxy's snapshot wants it.
 CREATE OR REPLACE FUNCTION kameleon.catalog_json() RETURNS json
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_object_agg(e.entity_id, kameleon.entity_json(e.entity_id)), '{}') FROM kameleon.kdb_entity_definitions e
+    SELECT json_object_agg(known.entity, known.definition)
+    FROM (SELECT 0 AS entity, kameleon.inherits_json() AS definition
+          UNION ALL SELECT e.entity_id, kameleon.entity_json(e.entity_id) FROM kameleon.kdb_entity_definitions e) AS known
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.document_statistics(entity int, OUT row_estimate bigint, OUT total_bytes bigint)

@@ -1,7 +1,7 @@
 -- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
-GRANT SELECT ON kameleon.entities TO PUBLIC;
+GRANT SELECT ON kameleon.entities, kameleon.kdb_read_0 TO PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA kameleon FROM PUBLIC;
 DO $$
 DECLARE

@@ -31,7 +31,7 @@ def test_a_rolled_back_create_leaves_nothing(catalog: CatalogDatabase) -> None:
     with session.transaction(force_rollback=True):
         session.execute("CREATE TABLE person (id int)")
     assert rows(session, "SELECT * FROM kameleon.kdb_entity_definitions") == []
-    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_'") == [(0,)]
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_[1-9]'") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_dropped_type_or_sequence_is_not_held(catalog: CatalogDatabase) -> Non
     session.execute("DROP TYPE mood CASCADE")
     assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == []
     session.execute("DROP TABLE person")
-    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_'") == [
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_[1-9]'") == [
         (0,)
     ]
 
@@ -333,6 +333,22 @@ def test_an_ordinary_role_owns_its_entities(catalog: CatalogDatabase) -> None:
             session.execute("ALTER TABLE person ALTER n SET NOT NULL")
         assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == [(1, "x", 3)]
         session.execute("DROP TABLE person")
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
+def test_locking_rows_asks_for_the_privilege_that_it_asks_for_natively(catalog: CatalogDatabase) -> None:
+    role = f"locker_{catalog.name}"
+    owner = catalog.session()
+    owner.execute(f"CREATE ROLE {role} LOGIN; CREATE TABLE person (id int); GRANT SELECT ON person TO {role}".encode())
+    try:
+        session = catalog.session(user=role)
+        lock = "SELECT * FROM {read} FOR UPDATE".format(**catalog.views("person"))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(lock.encode())
+        owner.execute(f"GRANT UPDATE ON person TO {role}".encode())
+        assert rows(session, lock) == []
     finally:
         catalog.close()
         catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
