@@ -13,8 +13,8 @@
 * `ddl`         DDL on an entity: passed, with a prelude, or refused
 * `edits`       spans, splicing, and the way back to the client's positions
 
-Promises: a statement that names no shared entity comes back as the very object that went in. The client's text is edited,
-never generated. What names a shared entity and is not understood raises RewriteError.
+Promises: a statement that names no shared entity comes back as the very object that went in. The client's text is
+edited, never generated. What names a shared entity and is not understood raises RewriteError.
 """
 
 from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite

@@ -3,8 +3,9 @@
 A statement without literals is its own shape, so the usual ORM statement costs one look-up of its text. Otherwise its
 literals are lifted out and the remembered script puts them back between the pieces of the rewritten text.
 
-What a script depends on is in its key: the snapshot, the session's names and the way strings are scanned (its `_Context`).
-No rule looks inside a literal, and parameter types change no rewrite: PostgreSQL infers them from the views' columns.
+What a script depends on is in its key: the snapshot, the session's names and the way strings are scanned (its
+`_Context`). No rule looks inside a literal, and parameter types change no rewrite: PostgreSQL infers them from the
+views' columns.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from catalog.model import Names, Snapshot
+from rewriter.bulk import LONG, head_end
 from rewriter.edits import Edit, apply
 from rewriter.lexer import COMMENT_MARK, LITERAL_MARK, names_in, shape
-from rewriter.router import Routed, route
+from rewriter.router import Routed, route, route_bulk
 from rewriter.statements import Kind
 
 # Longer texts are bulk loads and rarely come twice; hashing and keeping them would cost more than it saves.
@@ -24,6 +26,7 @@ _MAX_ENTRIES = 20_000
 _MAX_BYTES = 64 * 1024 * 1024
 _ENTRY_OVERHEAD = 600  # objects around the two texts, roughly
 _MAX_CONTEXTS = 512
+_LONGEST_SHOWN = 2_000
 
 
 class Rewritten:
@@ -102,10 +105,20 @@ class _Script:
         return tuple(moved)
 
 
-def _script(routed: Routed, sql: str, key: str | None, lifted: list[str]) -> _Script:
+def _beginning(sql: str, kind: Kind, standard_conforming_strings: bool) -> str:
+    """What is shown of a statement that has no shape to be shown: never a literal."""
+    end = head_end(sql) if kind is Kind.INSERT else None
+    shaped = shape(sql[: end or _LONGEST_SHOWN], standard_conforming_strings)
+    shown = _shown(shaped[0]) if shaped is not None else kind.value
+    return shown + " ..."
+
+
+def _shown(text: str) -> str:
+    return text.replace(LITERAL_MARK, "?").replace(COMMENT_MARK, "").strip()
+
+
+def _script(routed: Routed, key: str, lifted: list[str]) -> _Script:
     """Turns edits on the client's text into a script on its shape."""
-    if key is None:
-        key, lifted = sql, []
     marks = [offset for offset, char in enumerate(key) if char in (LITERAL_MARK, COMMENT_MARK)] if lifted else []
     spans = []
     shift = 0
@@ -139,7 +152,7 @@ def _script(routed: Routed, sql: str, key: str | None, lifted: list[str]) -> _Sc
         position = edit.end
     keep(len(key))
     joined = _joined(template)
-    shown = key.replace(LITERAL_MARK, "?").replace(COMMENT_MARK, "").strip() if lifted else key
+    shown = _shown(key) if lifted else key
     size = len(key) + len(shown) + sum(len(piece) for piece in joined if isinstance(piece, str)) + _ENTRY_OVERHEAD
     return _Script(routed.kind, routed.entities, routed.prelude, shown, joined, edits, tuple(marks), size)
 
@@ -215,11 +228,13 @@ class Rewriter:
             self._scripts.move_to_end(key)
             # What is found by the whole text has no literals in it: a shape's marks occur in no statement.
             return Rewritten(script.template[0] if script.edits else sql, script, [])  # type: ignore[arg-type]
-        if len(sql) > _LONGEST_CACHED:
-            return self._first_sight(sql, None, [], context)
+        if len(sql) >= LONG:
+            routed = route_bulk(sql, snapshot, names, standard_conforming_strings=standard_conforming_strings)
+            if routed is not None or len(sql) > _LONGEST_CACHED:
+                return self._once(sql, routed, context)
         shaped = shape(sql, standard_conforming_strings)
         if shaped is None:
-            return self._first_sight(sql, None, [], context)
+            return self._once(sql, None, context)
         text, lifted = shaped
         if lifted:
             key = (context.number, text)
@@ -229,17 +244,27 @@ class Rewriter:
                 return Rewritten(script.text_with(lifted) if script.edits else sql, script, lifted)
         return self._first_sight(sql, text, lifted, context)
 
-    def _first_sight(self, sql: str, key: str | None, lifted: list[str], context: _Context) -> Rewritten:
-        routed = route(
+    def _first_sight(self, sql: str, key: str, lifted: list[str], context: _Context) -> Rewritten:
+        routed = self._route(sql, context)
+        script = _script(routed, key, lifted)
+        self._remember((context.number, key), script)
+        return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, lifted)
+
+    def _once(self, sql: str, routed: Routed | None, context: _Context) -> Rewritten:
+        """A statement that is not remembered: too long, or without a shape."""
+        if routed is None:
+            routed = self._route(sql, context)
+        shown = _beginning(sql, routed.kind, context.standard_conforming_strings)
+        script = _Script(routed.kind, routed.entities, routed.prelude, shown, (), routed.edits, (), 0)
+        return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, [])
+
+    def _route(self, sql: str, context: _Context) -> Routed:
+        return route(
             sql,
             context.snapshot,
             context.names,
             standard_conforming_strings=context.standard_conforming_strings,
         )
-        script = _script(routed, sql, key, lifted)
-        if key is not None:
-            self._remember((context.number, key), script)
-        return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, lifted)
 
     def _remember(self, key: tuple[int, str], script: _Script) -> None:
         self._scripts[key] = script

@@ -1,9 +1,9 @@
 """DDL that names a shared entity: passed on to the shell as written, with a prelude, or refused.
 
-The event triggers keep documents and views in step with what happens to the shell. A statement that must see rows (a new
-constraint, a change of type) gets a prelude: `kameleon.fill_shell` brings the rows into the shell, the client's own statement runs
-there natively, and the event trigger drains it back. What shared storage cannot honour is refused, and so is every form not
-listed here: DDL is never half done.
+The event triggers keep documents and views in step with what happens to the shell. A statement that must see rows (a
+new constraint, a change of type) gets a prelude: `kameleon.fill_shell` brings the rows into the shell, the client's own
+statement runs there natively, and the event trigger drains it back. What shared storage cannot honour is refused, and
+so is every form not listed here: DDL is never half done.
 
 sqlglot gives opaque commands for most of this, so the forms are told apart by their keywords.
 """

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -36,7 +37,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 def in_order(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Edits sorted by place; several insertions at one place keep the order they were made in."""
     ordered = tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if after.start < before.end:
             raise AssertionError(f"edits overlap: {before} and {after}")
     return ordered

@@ -1,8 +1,8 @@
 """Skeleton -> sqlglot tree -> what each name in the statement stands for.
 
 The only module that knows sqlglot. It walks the tree once with PostgreSQL's scoping: a WITH's names are visible behind
-their own definition (everywhere within, when RECURSIVE), a sub-select sees the items of the queries around it, and the target
-of a DML statement is never a CTE.
+their own definition (everywhere within, when RECURSIVE), a sub-select sees the items of the queries around it, and the
+target of a DML statement is never a CTE.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
 from rewriter.lexer import Token
-from rewriter.mask import Chain, Dml, Relation, Skeleton, Unparsed
+from rewriter.parts import Chain, Dml, Relation, Skeleton, Unparsed
 
 _POSTGRES = Postgres()
 

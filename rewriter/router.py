@@ -12,13 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.model import Names, Snapshot
+from rewriter.bulk import LONG, bulk_insert
 from rewriter.ddl import ddl, inner_query, view_name
 from rewriter.edits import Edit, in_order
 from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
 from rewriter.lexer import names_in, tokenize
-from rewriter.mask import Mask, Unparsed
+from rewriter.mask import Mask
 from rewriter.names import Resolver
 from rewriter.parse import parse
+from rewriter.parts import Unparsed
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
 from rewriter.rules.utility import lock, truncate, vacuum
@@ -48,8 +50,7 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
         return Routed(kind)  # PostgreSQL refuses it before it looks at any name
     if tokens and tokens[-1].value == ";":
         tokens.pop()
-    resolver = Resolver(snapshot, names)
-    statement = Statement(sql, tokens, resolver, standard_conforming_strings)
+    statement = Statement(sql, tokens, Resolver(snapshot, names), standard_conforming_strings)
     try:
         _rewrite(statement, kind, frozenset(named))
     except (Unparsed, RecursionError) as error:
@@ -58,6 +59,16 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
             raise refusal from error
         return Routed(kind)
     return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
+
+
+def route_bulk(
+    sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True
+) -> Routed | None:
+    """The short way for a long INSERT ... VALUES; None for anything else."""
+    if len(sql) < LONG or classify(sql) is not Kind.INSERT:
+        return None
+    bulk = bulk_insert(sql, Resolver(snapshot, names), standard_conforming_strings)
+    return Routed(Kind.INSERT, in_order(bulk.edits), tuple(bulk.entities)) if bulk is not None else None
 
 
 def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:

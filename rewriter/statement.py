@@ -5,8 +5,9 @@ from __future__ import annotations
 from rewriter.edits import Edit
 from rewriter.errors import FEATURE_NOT_SUPPORTED, RewriteError
 from rewriter.lexer import QUOTED, Token, quote
-from rewriter.mask import Chain, closing_of
 from rewriter.names import Resolver
+from rewriter.parts import Chain
+from rewriter.reader import closing_of
 
 
 class Statement:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from rewriter.errors import LexError
-from rewriter.lexer import PUNCTUATION, WORD, Token, tokenize
+from rewriter.lexer import PUNCTUATION, SPACES, WORD, Token, tokenize
 
 
 class Kind(Enum):
@@ -93,8 +93,8 @@ _BY_FIRST_WORD = {
 }
 
 # Comments are rare before a statement and nest: those the pattern does not follow go to the tokenizer.
-_FIRST_WORD = re.compile(r"(?:[\s(]++|--[^\r\n]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/)*+([A-Za-z]++)?")
-_SECOND_WORD = re.compile(r"\s++([A-Za-z]++)")
+_FIRST_WORD = re.compile(r"(?:[ \t\n\r\f\v(]++|--[^\r\n]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/)*+([A-Za-z]++)?")
+_SECOND_WORD = re.compile(r"[ \t\n\r\f\v]++([A-Za-z]++)")
 
 
 def classify(sql: str) -> Kind:
@@ -167,7 +167,7 @@ def split(sql: str, standard_conforming_strings: bool = True) -> list[Span]:
     Text that cannot be scanned is one statement: PostgreSQL refuses it as a whole, before running any of it.
     """
     semicolon = sql.find(";")
-    if semicolon < 0 or not sql[semicolon + 1 :].strip():
+    if semicolon < 0 or not sql[semicolon + 1 :].strip(SPACES):
         # The usual case: no lexing unless the semicolon may be inside a comment or string, which changes nothing here.
         text = sql if semicolon < 0 else sql[:semicolon]
         if _may_be_plain(text):
@@ -231,9 +231,9 @@ def _spans(sql: str, pieces: list[tuple[int, int]]) -> list[Span]:
     spans = []
     for start, end in pieces:
         text = sql[start:end]
-        stripped = text.lstrip()
+        stripped = text.lstrip(SPACES)
         start += len(text) - len(stripped)
-        stripped = stripped.rstrip()
+        stripped = stripped.rstrip(SPACES)
         if stripped:
             spans.append(Span(stripped, start))
     return spans

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.errors import SYNTAX_ERROR
-from rewriter.mask import Assignment
+from rewriter.errors import SYNTAX_ERROR, RewriteError
+from rewriter.parts import Assignment
 from rewriter.rules.columns import cannot_update, field_of, is_default, unsupported_assignment
 from rewriter.statement import Statement
 
@@ -19,9 +19,7 @@ def assignments(statement: Statement, entity: Entity, made: tuple[Assignment, ..
         fields = [field_of(statement, entity, token) for token in assignment.targets]
         for token, field in zip(assignment.targets, fields, strict=True):
             if field.name in seen:
-                raise statement.refuse(
-                    token, f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR
-                )
+                raise RewriteError(f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR)
             seen.add(field.name)
             statement.insert_before(token, "kdb_rec.")
             if not field.generated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.model import Entity, Field
 from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
-from rewriter.mask import Relation
+from rewriter.parts import Relation
 from rewriter.statement import Statement
 
 _SYSTEM_COLUMNS = frozenset(("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"))
@@ -23,16 +23,17 @@ def replace_target(statement: Statement, relation: Relation, view: str) -> None:
     statement.replace(relation.start, relation.end, text)
 
 
-def field_of(statement: Statement, entity: Entity, token: int) -> Field:
+def field_of(statement: Statement, entity: Entity, token: int, *, has_position: bool = True) -> Field:
     name = statement.tokens[token].value
     field = entity.field(name)
     if field is not None:
         return field
     if name in _SYSTEM_COLUMNS:
         raise statement.refuse(token, f'cannot assign to system column "{name}"', sqlstate=FEATURE_NOT_SUPPORTED)
-    raise statement.refuse(
-        token, f'column "{name}" of relation "{entity.name}" does not exist', sqlstate=UNDEFINED_COLUMN
-    )
+    message = f'column "{name}" of relation "{entity.name}" does not exist'
+    if not has_position:
+        raise RewriteError(message, sqlstate=UNDEFINED_COLUMN)
+    raise statement.refuse(token, message, sqlstate=UNDEFINED_COLUMN)
 
 
 def is_default(statement: Statement, first: int, end: int) -> bool:
@@ -72,3 +73,13 @@ def unsupported_assignment(statement: Statement, token: int, entity: Entity) -> 
         f'assigning to a part of a column is not supported on the shared entity "{entity.name}"',
         hint="Assign the whole column.",
     )
+
+
+def refuse_current_of(statement: Statement, entity: Entity, token: int | None) -> None:
+    """PostgreSQL has no WHERE CURRENT OF for views."""
+    if token is not None:
+        raise statement.refuse(
+            token,
+            f'WHERE CURRENT OF is not supported on the shared entity "{entity.name}"',
+            hint="Name the row by its key.",
+        )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from catalog.model import Entity
+from rewriter.errors import RewriteError
 from rewriter.lexer import quote
-from rewriter.mask import Unparsed
+from rewriter.parts import Unparsed
 from rewriter.rules.columns import field_of
 from rewriter.statement import Statement
 
@@ -29,7 +30,7 @@ def copy(statement: Statement) -> None:
         token = columns[1] + 1
     if columns is not None:
         for start, _ in statement.items(*columns):
-            field_of(statement, entity, start)
+            field_of(statement, entity, start, has_position=False)
     if statement.word(token) == "from":
         _copy_from(statement, entity, first, chain.end, columns)
     elif statement.word(token) == "to":
@@ -46,8 +47,7 @@ def _copy_from(statement: Statement, entity: Entity, first: int, end: int, colum
         for start, _ in statement.items(*columns):
             field = field_of(statement, entity, start)
             if field.generated:
-                raise statement.refuse(
-                    start,
+                raise RewriteError(
                     f'column "{field.name}" is a generated column',
                     sqlstate="42P10",
                     detail="Generated columns cannot be used in COPY.",

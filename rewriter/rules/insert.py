@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.mask import Insert
 from rewriter.parse import Tree
+from rewriter.parts import Insert
 from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
 from rewriter.rules.upsert import upsert
 from rewriter.statement import Statement
@@ -17,7 +17,8 @@ def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
         return
     replace_target(statement, parts.target, entity.insert_view)
     overriding(statement, parts)
-    check_values(statement, entity, parts)
+    fields = given_fields(statement, entity, parts)
+    check_values(statement, fields, parts)
 
 
 def overriding(statement: Statement, parts: Insert) -> None:
@@ -26,14 +27,19 @@ def overriding(statement: Statement, parts: Insert) -> None:
         statement.replace(parts.overriding, parts.overriding + 3, "")
 
 
-def check_values(statement: Statement, entity: Entity, parts: Insert) -> None:
-    """GENERATED ALWAYS, which the view does not know about, as PostgreSQL checks it."""
-    if not any(field.identity or field.generated for field in entity.fields) or parts.default_values:
-        return
+def given_fields(statement: Statement, entity: Entity, parts: Insert) -> list[Field]:
+    """The fields that values are given for; without a list of columns, at most these."""
+    if parts.default_values:
+        return []
     if parts.columns is None:
-        fields = list(entity.fields)
-    else:
-        fields = [field_of(statement, entity, first) for first, _ in statement.items(*parts.columns)]
+        return list(entity.fields)
+    return [field_of(statement, entity, first) for first, _ in statement.items(*parts.columns)]
+
+
+def check_values(statement: Statement, fields: list[Field], parts: Insert) -> None:
+    """GENERATED ALWAYS, which the view does not know about, as PostgreSQL checks it."""
+    if not any(field.identity or field.generated for field in fields):
+        return
     user = parts.overriding is not None and parts.overriding_user
     system = parts.overriding is not None and not parts.overriding_user
     for core in parts.cores:

@@ -37,7 +37,7 @@ def _read(statement: Statement, item: Item) -> None:
 
 
 def _check_for_twins(statement: Statement, scope: Scope) -> None:
-    """a.orders and b.orders may stand in one FROM without aliases; once one of them has become an alias they may not."""
+    """a.orders and b.orders may stand in one FROM without aliases; once one of them is an alias they may not."""
     plain = [item for item in scope.items if item.relation is not None and item.relation.alias is None]
     if len(plain) < 2:
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from catalog.model import Entity
 from rewriter.lexer import quote
-from rewriter.mask import Relation, Returning
 from rewriter.parse import Item, Reference, Tree
+from rewriter.parts import Relation, Returning
 from rewriter.rules.columns import target_name
 from rewriter.statement import Statement, field_list
 
@@ -58,7 +58,8 @@ class _Stars:
             if self.statement.word(first) in ("using", "natural"):
                 raise self.statement.refuse(
                     star,
-                    f'RETURNING * with a JOIN ... USING or NATURAL JOIN is not supported on the shared entity "{self.entity.name}"',
+                    "RETURNING * with JOIN ... USING or NATURAL JOIN is not supported"
+                    f' on the shared entity "{self.entity.name}"',
                     hint="Name the columns, or join with ON.",
                 )
         for item in self._others(star):

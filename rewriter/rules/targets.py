@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rewriter.mask import Insert, Update
 from rewriter.parse import Tree
+from rewriter.parts import Insert, Update
 from rewriter.rules.delete import delete
 from rewriter.rules.insert import insert
 from rewriter.rules.update import update

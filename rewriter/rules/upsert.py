@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.errors import SYNTAX_ERROR, UNDEFINED_OBJECT
+from rewriter.errors import SYNTAX_ERROR, UNDEFINED_OBJECT, RewriteError
 from rewriter.lexer import quote
-from rewriter.mask import Core, Insert
 from rewriter.parse import Tree
+from rewriter.parts import Core, Insert
 from rewriter.rules.assignments import assignments
 from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target, unsupported_assignment
 from rewriter.rules.returning import returning
@@ -15,7 +15,10 @@ from rewriter.statement import Statement
 
 def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> None:
     """INSERT INTO orders (id, name) VALUES (1, DEFAULT) ON CONFLICT (id) DO NOTHING  ->
-    INSERT INTO kameleon.kdb_write_17_3 AS orders (kdb_rec.id, kdb_rec.name, kdb_keys) VALUES (1, NULL, '{id}') ON CONFLICT (id) DO NOTHING"""
+
+    INSERT INTO kameleon.kdb_write_17_3 AS orders (kdb_rec.id, kdb_rec.name, kdb_keys)
+    VALUES (1, NULL, '{id}'::text[]) ON CONFLICT (id) DO NOTHING
+    """
     replace_target(statement, parts.target, entity.write_view)
     if parts.overriding is not None:
         statement.replace(parts.overriding, parts.overriding + 3, "")
@@ -77,6 +80,7 @@ def _source(statement: Statement, entity: Entity, parts: Insert, fields: list[Fi
     rows_allow_default = len(parts.cores) == 1
     for core in parts.cores:
         if core.kind == "values":
+            check_lengths(statement, core)
             for row in statement.items(core.first, core.end):
                 _row(statement, parts, fields, row, rows_allow_default)
         elif core.kind == "select":
@@ -89,6 +93,14 @@ def _source(statement: Statement, entity: Entity, parts: Insert, fields: list[Fi
             )
 
 
+def check_lengths(statement: Statement, core: Core) -> None:
+    lengths = set()
+    for first, end in statement.items(core.first, core.end):
+        lengths.add(len(statement.items(first + 1, end - 1)))
+        if len(lengths) > 1:
+            raise statement.refuse(first + 1, "VALUES lists must all be the same length", sqlstate=SYNTAX_ERROR)
+
+
 def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[int, int], allow_default: bool) -> None:
     cells = statement.items(row[0] + 1, row[1] - 1)
     if len(cells) > len(fields):
@@ -96,16 +108,15 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
             cells[len(fields)][0], "INSERT has more expressions than target columns", sqlstate=SYNTAX_ERROR
         )
     if len(cells) < len(fields):
-        assert parts.columns is not None or len(fields)
-        if parts.columns is None:
-            raise statement.refuse(row[0], "VALUES lists must all be the same length", sqlstate=SYNTAX_ERROR)
+        assert parts.columns is not None
         names = statement.items(*parts.columns)
         raise statement.refuse(
             names[len(cells)][0], "INSERT has more target columns than expressions", sqlstate=SYNTAX_ERROR
         )
     keys = []
     for field, (first, end) in zip(fields, cells, strict=True):
-        if (allow_default and is_default(statement, first, end)) or (field.identity and parts.overriding is not None and parts.overriding_user):
+        is_left_out = field.identity and parts.overriding is not None and parts.overriding_user
+        if is_left_out or (allow_default and is_default(statement, first, end)):
             statement.replace(first, end, "NULL")
         elif field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
@@ -140,10 +151,6 @@ def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:
     name = statement.tokens[conflict.constraint].value
     index = entity.index(name)
     if index is None or not index.is_constraint:
-        raise statement.refuse(
-            conflict.constraint,
-            f'constraint "{name}" for table "{entity.name}" does not exist',
-            sqlstate=UNDEFINED_OBJECT,
-        )
+        raise RewriteError(f'constraint "{name}" for table "{entity.name}" does not exist', sqlstate=UNDEFINED_OBJECT)
     columns = ", ".join(quote(column) for column in index.columns)
     statement.replace(conflict.constraint_start, conflict.constraint + 1, f"({columns})")

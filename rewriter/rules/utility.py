@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.model import Entity
-from rewriter.mask import Chain
+from rewriter.parts import Chain
 from rewriter.statement import Statement
 
 

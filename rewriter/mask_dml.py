@@ -1,0 +1,256 @@
+"""The skeleton of INSERT, UPDATE and DELETE, and where their parts are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rewriter.atoms import Sum
+from rewriter.lexer import OPERATOR, PUNCTUATION
+from rewriter.parts import (
+    Assignment,
+    Conflict,
+    Core,
+    Delete,
+    Insert,
+    Relation,
+    Returning,
+    Unparsed,
+    Update,
+)
+
+if TYPE_CHECKING:
+    from rewriter.mask import Mask
+
+_ON = frozenset(("on",))
+_DO = frozenset(("do",))
+_WHERE = frozenset(("where",))
+_RETURNING = frozenset(("returning",))
+_AFTER_FROM = frozenset(("where", "returning"))
+_AFTER_SET = frozenset(("from", "where", "returning"))
+
+
+def insert(mask: Mask, token: int, end: int) -> None:
+    mask.put(token, "INSERT")
+    mask.expect(token + 1, end, "into")
+    mask.put(token + 1, "INTO")
+    chain = mask.chain(token + 2, end)
+    mask.put_chain(chain)
+    relation = Relation(chain, chain.first, chain.end)
+    token = chain.end
+    if mask.is_(token, end, "as"):
+        relation.alias, token = mask.alias(token, end, is_target=True)
+        mask.put(chain.end, "AS")
+    mask.watch(relation)
+    columns = None
+    if mask.is_(token, end, "(") and not mask.opens_query(token, end):
+        close = mask.close(token, end)
+        columns = (token + 1, close)
+        token = close + 1
+    overriding = None
+    overriding_user = False
+    if mask.is_(token, end, "overriding"):
+        overriding = token
+        overriding_user = mask.is_(token + 1, end, "user")
+        mask.expect(token + 2, end, "value")
+        token += 3
+    source = token
+    returning = mask.find(source, end, _RETURNING)
+    conflict = source
+    while (conflict := mask.find(conflict, returning, _ON)) < returning:
+        if mask.is_(conflict + 1, end, "conflict"):
+            break
+        conflict += 1
+    cores: list[Core] = []
+    default_values = mask.is_(source, conflict, "default")
+    if default_values:
+        mask.expect(source + 1, conflict, "values")
+        mask.put(source, "VALUES")
+        mask.put(source + 1, "(n)")
+        if source + 2 != conflict:
+            raise Unparsed(source + 2)
+    else:
+        cores = mask.query(source, conflict)
+    mask.found.relations[mask.tokens[chain.first].start] = relation
+    total = Sum(mask, min(conflict, returning), "RETURNING")
+    on_conflict = _conflict(mask, conflict, returning, total) if conflict < returning else None
+    total.keyword(returning)
+    mask.found.targets[mask.tokens[chain.first].start] = Insert(
+        relation,
+        columns,
+        overriding,
+        overriding_user,
+        source,
+        conflict,
+        default_values,
+        tuple(cores),
+        on_conflict,
+        _returning(mask, returning, end, total),
+    )
+
+
+def _conflict(mask: Mask, first: int, end: int, total: Sum) -> Conflict:
+    token = first + 2
+    constraint = constraint_start = None
+    if mask.is_(token, end, "("):
+        close = mask.close(token, end)
+        mask.expressions(token + 1, close, total)
+        token = close + 1
+        if mask.is_(token, end, "where"):
+            stop = mask.find(token + 1, end, _DO)
+            mask.expressions(token + 1, stop, total)
+            token = stop
+    elif mask.is_(token, end, "on"):
+        mask.expect(token + 1, end, "constraint")
+        constraint_start, constraint = token, token + 2
+        token += 3
+    token = mask.expect(token, end, "do")
+    assignments: list[Assignment] = []
+    if mask.is_(token, end, "nothing") or mask.is_(token, end, "select"):
+        if mask.is_(token, end, "select"):
+            raise Unparsed(token, "ON CONFLICT DO SELECT")
+        token += 1
+    else:
+        token = mask.expect(token, end, "update")
+        token = mask.expect(token, end, "set")
+        stop = mask.find(token, end, _WHERE)
+        assignments = _assignments(mask, token, stop, total)
+        if stop < end:
+            mask.expressions(stop + 1, end, total)
+        token = end
+    if token != end:
+        raise Unparsed(token)
+    return Conflict(first, constraint, constraint_start, tuple(assignments))
+
+
+def _returning(mask: Mask, token: int, end: int, total: Sum) -> Returning | None:
+    if token >= end:
+        return None
+    token += 1
+    old = new = None
+    if mask.is_(token, end, "with") and mask.is_(token + 1, end, "("):
+        close = mask.close(token + 1, end)
+        for at in range(token + 2, close, 4):
+            mask.expect(at + 1, close, "as")
+            if mask.is_(at, close, "old"):
+                old = at + 2
+            else:
+                new = at + 2
+        token = close + 1
+    for name in (old, new):
+        if name is not None:
+            mask.row_names.add(mask.tokens[name].value)
+    mask.expressions(token, end, total)
+    return Returning(token, end, old, new)
+
+
+def update(mask: Mask, token: int, end: int) -> None:
+    mask.put(token, "UPDATE")
+    relation, token = mask.relation(token + 1, end, is_target=True)
+    mask.watch(relation)
+    mask.expect(token, end, "set")
+    mask.put(token, "SET")
+    stop = mask.find(token + 1, end, _AFTER_SET)
+    if stop < token + 4:
+        raise Unparsed(stop)
+    mask.put(token + 1, "n")
+    equals = _first_equals(mask, token + 1, stop)
+    mask.put(equals, "=")
+    total = Sum(mask, None, "")
+    assignments = _assignments(mask, token + 1, stop, total)
+    if total.is_empty:
+        mask.put(equals + 1, "n")
+    from_clause = None
+    if mask.is_(stop, end, "from"):
+        mask.put(stop, "FROM")
+        after = mask.find(stop + 1, end, _AFTER_FROM)
+        from_clause = (stop + 1, after)
+        if mask.from_list(stop + 1, after) != after:
+            raise Unparsed(stop)
+        stop = after
+    current_of = _current_of(mask, stop, end)
+    returning = _where_and_returning(mask, stop, end)
+    mask.found.targets[mask.tokens[relation.chain.first].start] = Update(
+        relation, tuple(assignments), from_clause, returning, current_of
+    )
+
+
+def delete(mask: Mask, token: int, end: int) -> None:
+    mask.put(token, "DELETE")
+    mask.expect(token + 1, end, "from")
+    mask.put(token + 1, "FROM")
+    relation, token = mask.relation(token + 2, end, is_target=True)
+    mask.watch(relation)
+    from_clause = None
+    if mask.is_(token, end, "using"):
+        mask.put(token, "USING")
+        after = mask.find(token + 1, end, _AFTER_FROM)
+        from_clause = (token + 1, after)
+        if mask.from_list(token + 1, after) != after:
+            raise Unparsed(token)
+        token = after
+    current_of = _current_of(mask, token, end)
+    returning = _where_and_returning(mask, token, end)
+    mask.found.targets[mask.tokens[relation.chain.first].start] = Delete(relation, from_clause, returning, current_of)
+
+
+def _current_of(mask: Mask, token: int, end: int) -> int | None:
+    if mask.is_(token, end, "where") and mask.is_(token + 1, end, "current") and mask.is_(token + 2, end, "of"):
+        return token + 1
+    return None
+
+
+def _where_and_returning(mask: Mask, token: int, end: int) -> Returning | None:
+    returning = mask.find(token, end, _RETURNING)
+    if mask.is_(token, end, "where"):
+        total = Sum(mask, token, "WHERE")
+        mask.expressions(token + 1, returning, total)
+    elif token != returning:
+        raise Unparsed(token)
+    if returning == end:
+        return None
+    return _returning(mask, returning, end, Sum(mask, returning, "RETURNING"))
+
+
+def _first_equals(mask: Mask, first: int, end: int) -> int:
+    token = first
+    while token < end:
+        at = mask.tokens[token]
+        if at.kind is PUNCTUATION and at.value in "([":
+            token = mask.close(token, end)
+        elif at.kind is OPERATOR and at.value == "=":
+            return token
+        token += 1
+    raise Unparsed(first)
+
+
+def _assignments(mask: Mask, first: int, end: int, total: Sum) -> list[Assignment]:
+    assignments = []
+    token = first
+    while token < end:
+        equals = _first_equals(mask, token, end)
+        stop = mask.comma(equals + 1, end)
+        if equals + 1 >= stop:
+            raise Unparsed(equals)
+        is_multiple = mask.is_(token, end, "(")
+        inside = (token + 1, mask.close(token, end)) if is_multiple else (token, equals)
+        targets, is_plain = _column_names(mask, *inside)
+        assignments.append(Assignment(targets, is_plain, equals + 1, stop, is_multiple))
+        mask.expressions(equals + 1, stop, total)
+        token = stop + 1
+    return assignments
+
+
+def _column_names(mask: Mask, first: int, end: int) -> tuple[tuple[int, ...], bool]:
+    """The names of a list of columns, and whether they are just names, without subscripts and fields."""
+    names = []
+    is_plain = True
+    token = first
+    while token < end:
+        if not mask.tokens[token].is_name:
+            raise Unparsed(token)
+        names.append(token)
+        stop = mask.comma(token, end)
+        if stop != token + 1:
+            is_plain = False
+        token = stop + 1
+    return tuple(names), is_plain
