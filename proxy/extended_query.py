@@ -59,7 +59,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
-                return refusal.in_pipeline(relay, refused, OWN_NAME if parse.name else b"")
+                return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
         changes_names = text.changes_names
         version = knowledge.version
     statement = Statement(
@@ -185,7 +185,7 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
             except RewriteError as error:
                 refused = refusal.response(error, knowledge)
     if refused is not None:
-        return Before(refusal.in_pipeline(relay, refused))
+        return Before(refusal.in_pipeline(relay, refused, statement.sql))
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
     statement.rewritten = rewritten

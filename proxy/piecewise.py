@@ -28,7 +28,7 @@ from proxy.sql_prepare import note_prepared, renew_executed
 from proxy.statements import Run
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import SETTLED, Script, Wait
-from proxy.wire.backend import FAILED_TRANSACTION, IDLE, CommandComplete, Diagnostic, ReadyForQuery
+from proxy.wire.backend import FAILED_TRANSACTION, IDLE, CommandComplete, ReadyForQuery
 from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close, Parse, Query
 from rewriter import Kind, RewriteError, Span, classify, may_change_names
 
@@ -71,16 +71,10 @@ def _check_syntax(relay: Relay, knowledge: Knowledge, sql: bytes) -> Generator[W
     relay.inject(Parse(OWN_NAME, sql).encode() + Close(STATEMENT, OWN_NAME).encode() + SYNC, parse, close, sync)
     yield sync
     error = parse.error
-    if error is None or _means_several(error):
+    if error is None or refusal.means_several(error):
         return True
     relay.write_client((translate_diagnostic(error, knowledge, b"") or error) + ReadyForQuery(relay.status).encode())
     return False
-
-
-def _means_several(error: bytes) -> bool:
-    """cannot insert multiple commands into a prepared statement: a syntax error by its code, but of no place."""
-    fields = Diagnostic.decode(error[0], error[5:]).fields
-    return fields.get("C") == b"42601" and "P" not in fields
 
 
 class _Pieces:

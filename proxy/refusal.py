@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import ProxyError, error_response
 from proxy.pipeline import Asked, Fate, Owed
-from proxy.wire.frontend import Parse, Query
+from proxy.wire.backend import Diagnostic
+from proxy.wire.frontend import SYNC, Parse
 from rewriter import RewriteError
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 #: Fails when its names are looked up. In a transaction that has failed already PostgreSQL says that instead (25P02),
 #: and then that is what the client is told.
 REFUSED_SQL = 'TABLE kameleon."refused by Kameleon"'
-REFUSED_SQLSTATE = b"42P01"
+_UNDEFINED_TABLE = b"42P01"
+_SYNTAX_ERROR = b"42601"
 
 #: The name of the proxy's own statements and portals.
 OWN_NAME = b"kameleon"
 
-_REFUSED = REFUSED_SQL.encode()
+# Behind the refused text in one Parse: PostgreSQL reads all of it, and says that there cannot be several commands, unless
+# the client's part is a syntax error, which is the client's answer then.
+_SECOND = b"\n; " + REFUSED_SQL.encode()
 
 
 def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int = 0) -> bytes:
@@ -41,17 +45,30 @@ def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int
     )
 
 
-def of_query(relay: Relay, shown: bytes, now: float) -> bytes:
+def of_query(relay: Relay, shown: bytes, now: float, sql: bytes) -> bytes:
+    """The answer has a simple Query's form, an error and ReadyForQuery, so that is what is owed."""
     owed = Owed(Asked.QUERY, Fate.REPLACE)
     owed.started = now
     owed.error = shown
     relay.pipeline.queue.append(owed)
-    return Query(_REFUSED).encode()
+    return Parse(b"", sql + _SECOND).encode() + SYNC
 
 
-def in_pipeline(relay: Relay, shown: bytes, name: bytes = OWN_NAME) -> bytes:
+def in_pipeline(relay: Relay, shown: bytes, sql: bytes, name: bytes = OWN_NAME) -> bytes:
     """In the extended protocol: upstream then throws away everything up to Sync by itself."""
     owed = Owed(Asked.PARSE, Fate.REPLACE)
     owed.error = shown
     relay.pipeline.queue.append(owed)
-    return Parse(name, _REFUSED).encode()
+    return Parse(name, sql + _SECOND).encode()
+
+
+def is_stand_in(error: bytes) -> bool:
+    """Whether an ErrorResponse is the one that a stand-in was sent for."""
+    fields = Diagnostic.decode(error[0], error[5:]).fields
+    return fields.get("C") == _UNDEFINED_TABLE or means_several(error)
+
+
+def means_several(error: bytes) -> bool:
+    """cannot insert multiple commands into a prepared statement: a syntax error by its code, but of no place."""
+    fields = Diagnostic.decode(error[0], error[5:]).fields
+    return fields.get("C") == _SYNTAX_ERROR and "P" not in fields

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 from proxy import extended_query, simple_query
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
-from proxy.refusal import REFUSED_SQLSTATE
+from proxy.refusal import is_stand_in
 from proxy.statements import Run, Statements
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
@@ -555,7 +555,7 @@ class Relay:
         shown: bytes | None = None
         if fatal:
             self.upstream_said_why = True
-        elif refused is not None and _sqlstate(message) == REFUSED_SQLSTATE:
+        elif refused is not None and is_stand_in(message):
             shown = refused
         elif head.fate is Fate.SWALLOW:
             shown = b""
@@ -658,7 +658,3 @@ class Relay:
         if not self.mid_frame:
             self.write_client(as_response(error, self.encoding))
         self.shell.close()
-
-
-def _sqlstate(error: bytes) -> bytes:
-    return Diagnostic.decode(error[0], error[5:]).sqlstate

@@ -43,7 +43,7 @@ def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
 def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verdict:
     refused = relay.take_refusal()
     if refused is not None:
-        return refusal.of_query(relay, refused, now)
+        return refusal.of_query(relay, refused, now, text.sql)
     if text.text is None:
         return _as_it_came(relay, text, now)
     spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.several else []
@@ -66,7 +66,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     try:
         rewritten = knowledge.rewrite(text.text)
     except RewriteError as error:
-        return refusal.of_query(relay, refusal.response(error, knowledge), now)
+        return refusal.of_query(relay, refusal.response(error, knowledge), now, text.sql)
     return _send(relay, knowledge, text, rewritten, now)
 
 

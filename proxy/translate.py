@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.statements import Run
     from rewriter import Rewritten
 
-_OURS = (b"kdb_", b"kameleon")
+_OURS = (b"kdb_", b"kameleon", b"subfield ")
 
 # kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number.
 _OBJECT = re.compile(r'(?:"?kameleon"?\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_\d+)?(?P=quote)')
@@ -30,6 +30,7 @@ _NO_SUCH_FIELD = re.compile(
     r'cannot assign to field "(?P<field>.*)" of column "kdb_rec" because there is no such column in data type '
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
 )
+_ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
 _CASCADES = "drop cascades to "
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
@@ -67,6 +68,10 @@ def _move_position(fields: dict[str, str], subject: bytes | Rewritten, runs: tup
             return
         subject, offset, position = run.subject, run.offset, position - run.sent_offset
     if not isinstance(subject, bytes):
+        assignment = _ASSIGNMENT.match(subject.sql, position - 1)
+        if assignment is not None and fields.get("C") == "42804":
+            # Of a column PostgreSQL points at the value that does not fit, of a sub-field at the sub-field.
+            position = assignment.end() + 1
         position = original_position(subject.edits, position)
     fields["P"] = str(offset + position)
 
