@@ -28,8 +28,8 @@ _SYNTAX_ERROR = b"42601"
 #: The name of the proxy's own statements and portals.
 OWN_NAME = b"kameleon"
 
-# Behind the refused text in one Parse: PostgreSQL reads all of it, and says that there cannot be several commands, unless
-# the client's part is a syntax error, which is the client's answer then.
+# Behind the refused text in one Parse: PostgreSQL reads all of it, and says that there cannot be several commands;
+# unless the client's part is a syntax error, which is the client's answer then.
 _SECOND = b"\n; " + REFUSED_SQL.encode()
 
 
