@@ -182,14 +182,17 @@ def _alter_table(statement: Statement, token: int) -> None:
     for first, stop in actions:
         needs_rows |= _action_needs_rows(statement, entity, first, stop)
     if needs_rows:
-        statement.prelude = fill_shell(entity)
+        # a change of type checks foreign keys anew, and looks at the rows of both tables
+        retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
+        statement.prelude = fill_shell(entity, related=retyped)
 
 
-def fill_shell(entity: Entity) -> str:
+def fill_shell(entity: Entity, related: bool = False) -> str:
     name = '"{}"."{}"'.format(entity.schema.replace('"', '""'), entity.name.replace('"', '""'))
     if "'" in name or "\\" in name or "$" in name:
         name = str(entity.relid)
-    return f"DO $kameleon$BEGIN PERFORM kameleon.fill_shell('{name}'::regclass); END$kameleon$"
+    options = ", related => true" if related else ""
+    return f"DO $kameleon$BEGIN PERFORM kameleon.fill_shell('{name}'::regclass{options}); END$kameleon$"
 
 
 _ADD_CONSTRAINT = frozenset(("constraint", "check", "unique", "primary", "foreign", "exclude", "not"))

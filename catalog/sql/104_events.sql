@@ -132,13 +132,12 @@ END
 $$;
 
 -- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
--- The end of that command drains them into documents again (kameleon.drain_shell).
-CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass) RETURNS void
+-- The end of that command drains them into documents again (kameleon.drain_shell). `related`: the tables that foreign
+-- keys tie it to, too, for a command that makes PostgreSQL check those keys again.
+CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass, related boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
-    child text;
-    replication_role text := current_setting('session_replication_role');
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
@@ -146,6 +145,22 @@ BEGIN
     END IF;
     IF NOT pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', definition.entity_name);
+    END IF;
+    PERFORM kameleon.fill_shells(shell, related);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.fill_shells(shell regclass, related boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    replication_role text := current_setting('session_replication_role');
+    neighbour regclass;
+BEGIN
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
+    IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
+        RETURN;
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
@@ -158,6 +173,14 @@ BEGIN
                    kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id);
     PERFORM set_config('session_replication_role', replication_role, true);
     PERFORM set_config('kameleon.internal', '', true);
+    IF related THEN
+        FOR neighbour IN
+            SELECT c.confrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = shell
+            UNION SELECT c.conrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = shell
+        LOOP
+            PERFORM kameleon.fill_shells(neighbour, related);
+        END LOOP;
+    END IF;
 END
 $$;
 

@@ -352,3 +352,18 @@ def test_locking_rows_asks_for_the_privilege_that_it_asks_for_natively(catalog: 
     finally:
         catalog.close()
         catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
+def test_a_change_of_type_checks_foreign_keys_over_the_rows_of_both_tables(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.execute("CREATE TABLE child (id int PRIMARY KEY, parent_id int REFERENCES parent)")
+    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("parent")))
+    session.execute("INSERT INTO {insert} VALUES (1, 1)".format(**catalog.views("child")))
+    for table, column in (("child", "parent_id"), ("parent", "id")):
+        with session.transaction():
+            session.execute(f"SELECT kameleon.fill_shell('{table}', related => true)".encode())
+            session.execute(f"ALTER TABLE {table} ALTER {column} TYPE bigint".encode())
+    assert rows(session, "SELECT id, parent_id FROM {read}".format(**catalog.views("child"))) == [(1, 1)]
+    assert rows(session, "SELECT id FROM {read}".format(**catalog.views("parent"))) == [(1,)]
+    assert rows(session, "SELECT count(*) FROM ONLY child") == rows(session, "SELECT count(*) FROM ONLY parent") == [(0,)]
