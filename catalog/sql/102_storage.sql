@@ -316,6 +316,7 @@ BEGIN
         dependents := kameleon.take_down_views(view_oid);
         EXECUTE format('DROP VIEW kameleon.%I', view_name);
         EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
+        PERFORM kameleon.sync_key(entity);
         PERFORM kameleon.put_up_views(dependents);
         RETURN;
     END IF;
@@ -484,6 +485,7 @@ BEGIN
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
     PERFORM kameleon.sync_indexes(entity);
+    PERFORM kameleon.sync_key(entity);
     PERFORM kameleon.sync_grants(entity);
     PERFORM kameleon.sync_relationships(entity);
     PERFORM kameleon.set_guard(entity);

@@ -94,6 +94,55 @@ BEGIN
 END
 $$;
 
+-- Tells PostgreSQL's parser which columns of the read view are its key, so that `GROUP BY id` lets the other columns of
+-- the entity be selected, as for a table with a primary key. The only way to say it of a view is the catalog row itself;
+-- the unique index over the documents makes it true.
+CREATE OR REPLACE FUNCTION kameleon.sync_key(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell oid := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+    view_oid oid := to_regclass(format('kameleon.%I', 'kdb_read_' || entity));
+    declared oid;
+    primary_key pg_constraint;
+    view_columns int2[];
+    dependent regclass;
+BEGIN
+    SELECT c.* INTO primary_key FROM pg_constraint c WHERE c.conrelid = shell AND c.contype = 'p';
+    SELECT c.oid INTO declared FROM pg_constraint c WHERE c.conrelid = view_oid AND c.contype = 'p';
+    IF primary_key.oid IS NULL THEN
+        IF declared IS NOT NULL THEN
+            SELECT r.ev_class::regclass INTO dependent
+            FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+            WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = declared LIMIT 1;
+            IF dependent IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+                    MESSAGE = format('cannot drop the primary key of table %s because other objects depend on it', shell::regclass),
+                    DETAIL = format('view %s groups by it', dependent),
+                    HINT = 'Drop the dependent objects first.';
+            END IF;
+            DELETE FROM pg_depend WHERE classid = 'pg_constraint'::regclass AND objid = declared;
+            DELETE FROM pg_constraint WHERE oid = declared;
+        END IF;
+        RETURN;
+    END IF;
+    SELECT array_agg(v.attnum ORDER BY k.position) INTO view_columns
+    FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
+    JOIN pg_attribute a ON a.attrelid = shell AND a.attnum = k.attnum
+    JOIN pg_attribute v ON v.attrelid = view_oid AND v.attname = a.attname;
+    IF declared IS NOT NULL THEN
+        UPDATE pg_constraint SET conkey = view_columns WHERE oid = declared;
+        RETURN;
+    END IF;
+    declared := pg_nextoid('pg_constraint'::regclass, 'oid', 'pg_constraint_oid_index'::regclass);
+    INSERT INTO pg_constraint
+    SELECT (jsonb_populate_record(c, jsonb_build_object(
+        'oid', declared, 'conname', 'kdb_key_' || entity, 'connamespace', 'kameleon'::regnamespace::oid,
+        'conrelid', view_oid, 'conindid', 0, 'conkey', view_columns))).*
+    FROM pg_constraint c WHERE c.oid = primary_key.oid;
+    INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, declared, 0, 'pg_class'::regclass, view_oid, 0, 'a');
+END
+$$;
+
 -- What was granted on the table is granted on its views.
 CREATE OR REPLACE FUNCTION kameleon.sync_grants(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$

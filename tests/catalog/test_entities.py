@@ -31,7 +31,9 @@ def test_a_rolled_back_create_leaves_nothing(catalog: CatalogDatabase) -> None:
     with session.transaction(force_rollback=True):
         session.execute("CREATE TABLE person (id int)")
     assert rows(session, "SELECT * FROM kameleon.kdb_entity_definitions") == []
-    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_[1-9]'") == [(0,)]
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_[1-9]'") == [
+        (0,)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -294,9 +296,9 @@ def test_a_dropped_type_or_sequence_is_not_held(catalog: CatalogDatabase) -> Non
     session.execute("DROP TYPE mood CASCADE")
     assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == []
     session.execute("DROP TABLE person")
-    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_[1-9]'") == [
-        (0,)
-    ]
+    assert rows(
+        session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_[1-9]'"
+    ) == [(0,)]
 
 
 def test_a_second_install_changes_nothing(catalog: CatalogDatabase) -> None:
@@ -366,4 +368,25 @@ def test_a_change_of_type_checks_foreign_keys_over_the_rows_of_both_tables(catal
             session.execute(f"ALTER TABLE {table} ALTER {column} TYPE bigint".encode())
     assert rows(session, "SELECT id, parent_id FROM {read}".format(**catalog.views("child"))) == [(1, 1)]
     assert rows(session, "SELECT id FROM {read}".format(**catalog.views("parent"))) == [(1,)]
-    assert rows(session, "SELECT count(*) FROM ONLY child") == rows(session, "SELECT count(*) FROM ONLY parent") == [(0,)]
+    assert (
+        rows(session, "SELECT count(*) FROM ONLY child") == rows(session, "SELECT count(*) FROM ONLY parent") == [(0,)]
+    )
+
+
+def test_grouping_by_the_primary_key_frees_the_other_columns(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (extra int, id int PRIMARY KEY, name text, document json)")
+    query = "SELECT name, document, count(*) FROM {read} GROUP BY id"
+    session.execute("INSERT INTO {insert} VALUES (0, 1, 'Ada', '[]')".format(**catalog.views("person")))
+    session.execute("CREATE VIEW grouped AS {}".format(query.format(**catalog.views("person"))))
+    session.execute("ALTER TABLE person DROP COLUMN extra")
+    assert rows(session, query.format(**catalog.views("person"))) == [("Ada", [], 1)]
+    assert rows(session, "SELECT * FROM grouped") == [("Ada", [], 1)]
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        session.execute("ALTER TABLE person DROP CONSTRAINT person_pkey")
+    session.execute("DROP VIEW grouped")
+    session.execute("ALTER TABLE person DROP CONSTRAINT person_pkey")
+    with pytest.raises(psycopg.errors.GroupingError):
+        session.execute(query.format(**catalog.views("person")).encode())
+    session.execute("DROP TABLE person")
+    assert rows(session, "SELECT count(*) FROM pg_constraint WHERE conname LIKE 'kdb_key_%'") == [(0,)]
