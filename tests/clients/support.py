@@ -67,13 +67,13 @@ class Target:
             return cursor.fetchall() if cursor.description else []
 
     def documents(self, table: str) -> list[Mapping[str, Any]]:
-        """The documents of an entity, as they lie in shared storage."""
+        """The documents of an entity ("name" or "schema.name", unquoted), as they lie in shared storage."""
         return [
             row[0]
             for row in self.admin(
                 "SELECT r.data FROM kameleon.kdb_records r JOIN kameleon.kdb_entity_definitions e USING (entity_id)"
                 " WHERE e.relid = %s::regclass AND e.storage_mode = 'shared'",
-                table,
+                sql.Identifier(*table.split(".")).as_string(),
             )
         ]
 

@@ -126,7 +126,9 @@ def test_every_type_there_and_back(connection: sa.Connection) -> None:
 
 def test_server_side_defaults_come_back(connection: sa.Connection) -> None:
     result = connection.execute(orders.insert().values(**order(2, "5")))
-    row = connection.execute(select(orders).where(orders.c.id == result.inserted_primary_key[0])).mappings().one()
+    key = result.inserted_primary_key
+    assert key is not None
+    row = connection.execute(select(orders).where(orders.c.id == key.id)).mappings().one()
     assert row["number"] >= 1000
     assert (row["tax"], row["gross"], row["status"]) == (Decimal(0), Decimal(5), Status.NEW)
     assert isinstance(row["token"], uuid.UUID)
