@@ -86,6 +86,8 @@ class Mask(Reader):
                     self.expressions(token + 1, close, total)
                 token = close + 1
             elif kind is WORD or kind is QUOTED:
+                if kind is WORD and at.value == "select" and self.word(token - 1, end) != "as":
+                    raise Unparsed(token)  # a query where none can be
                 chain = self.chain(token, end)
                 if self._refers(chain, first, end):
                     total.add(token)
@@ -140,7 +142,7 @@ class Mask(Reader):
     def _with(self, token: int, end: int) -> int:
         self.put(token, "WITH")
         token += 1
-        if self.is_(token, end, "recursive"):
+        if self.is_(token, end, "recursive") and self.word(token + 1, end) not in ("(", "as"):
             self.put(token, "RECURSIVE")
             token += 1
         while True:
@@ -187,27 +189,24 @@ class Mask(Reader):
             token += 1
             if self.word(token, end) in ("all", "distinct"):
                 token += 1
-        if token < end:
+        total = Sum(self, token, "LIMIT")
+        while token < end:
             if self.word(token, end) not in TAIL:
                 raise Unparsed(token)
-            total = Sum(self, token, "LIMIT")
-            self.expressions(self._past_locking(token, end), end, total)
+            following = self.find(token + 1, end, _CLAUSES)
+            if self.word(token, end) != "for":  # FOR UPDATE OF a names relations of this query, not columns
+                total.keyword(token)
+                self.expressions(token + 1, following, total)
+            token = following
         return cores
-
-    def _past_locking(self, token: int, end: int) -> int:
-        """FOR UPDATE OF a names relations of this query, not columns."""
-        if self.word(token, end) == "for":
-            return self.find(token + 1, end, TAIL - {"for"})
-        return token
 
     def _select_operand(self, token: int, end: int, cores: list[Core]) -> int:
         word = self.word(token, end)
         if word == "select":
             return self._select_core(token, end, cores)
         if word == "values":
-            self.put(token, "VALUES")
             stop = self.find(token + 1, end, _CLAUSES)
-            self.rows(token + 1, stop)
+            self.rows(token, stop)
             cores.append(Core("values", token + 1, stop))
             return stop
         if word == "table":
@@ -218,9 +217,10 @@ class Mask(Reader):
             return after
         if self.is_(token, end, "("):
             close = self.close(token, end)
-            self.put(token, "(")
+            if close + 1 < end or self.word(token + 1, end) != "table":  # sqlglot has no INSERT INTO n (FROM n)
+                self.put(token, "(")
+                self.put(close, ")")
             cores += self.query(token + 1, close)
-            self.put(close, ")")
             return close + 1
         raise Unparsed(token)
 
@@ -254,28 +254,21 @@ class Mask(Reader):
             stop = following
         return stop
 
-    def rows(self, first: int, end: int) -> None:
-        """VALUES (..), (..): the first row, and those with something in them that a rule must see."""
+    def rows(self, token: int, end: int) -> None:
+        """VALUES (..), (..) becomes one SELECT: sqlglot does not take VALUES everywhere."""
+        self.put(token, "SELECT")
+        total = Sum(self, None, "")
+        first = token + 1
         token = first
-        is_first = True
         while token < end:
             self.expect(token, end, "(")
             close = self.close(token, end)
-            total = Sum(self, None, "")
-            if is_first:
-                self.put(token, "(")
             self.expressions(token + 1, close, total)
-            if not total.is_empty or is_first:
-                self.put(token, "(")
-                self.put(close, ")")
-                if total.is_empty:
-                    self.put(token + 1, "n")
-                if not is_first:
-                    self.put(token - 1, ",")
-            is_first = False
             token = close + 1
             if token < end:
                 token = self.expect(token, end, ",")
+        if total.is_empty:
+            self.put(first, "n")
 
     # --- FROM ---
 

@@ -64,8 +64,8 @@ def insert(mask: Mask, token: int, end: int) -> None:
     default_values = mask.is_(source, conflict, "default")
     if default_values:
         mask.expect(source + 1, conflict, "values")
-        mask.put(source, "VALUES")
-        mask.put(source + 1, "(n)")
+        mask.put(source, "SELECT")
+        mask.put(source + 1, "n")
         if source + 2 != conflict:
             raise Unparsed(source + 2)
     else:

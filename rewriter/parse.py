@@ -110,7 +110,7 @@ class _Walk:
             self._query(node, self._new_scope(scope), ctes)
         elif isinstance(node, exp.SetOperation):
             self._query(node, scope, ctes)
-        elif isinstance(node, (exp.Subquery, exp.Values)):
+        elif isinstance(node, exp.Subquery):
             self._subquery(node, scope, ctes)
         else:
             self._children(node, scope, ctes)

@@ -7,6 +7,7 @@ from rewriter.parts import Chain, Unparsed
 
 SET_OPERATORS = frozenset(("union", "intersect", "except"))
 TAIL = frozenset(("order", "limit", "offset", "fetch", "for"))
+LOCKS = frozenset(("update", "no", "share", "key", "read"))
 JOINS = frozenset(("join", "cross", "natural", "inner", "left", "right", "full"))
 
 
@@ -18,18 +19,15 @@ class Reader:
         self.closing = closing_of(tokens)
 
     def word(self, token: int, end: int) -> str:
-        """The keyword there, or "" for anything that is not an unquoted word."""
+        """The keyword, unquoted name or punctuation there; "" past the end and for a quoted name."""
         if token < end:
             at = self.tokens[token]
-            if at.kind is WORD:
+            if at.kind is not QUOTED:
                 return at.value
         return ""
 
     def is_(self, token: int, end: int, value: str) -> bool:
-        if token >= end:
-            return False
-        at = self.tokens[token]
-        return at.value == value and at.kind is not QUOTED
+        return self.word(token, end) == value
 
     def expect(self, token: int, end: int, value: str) -> int:
         if not self.is_(token, end, value):
@@ -82,7 +80,10 @@ class Reader:
         return end
 
     def _is_ordinary(self, token: int, first: int, end: int) -> bool:
-        """Whether a keyword opens no clause there: t.from, AS from, IS DISTINCT FROM, WITHIN GROUP, left(...)."""
+        """Whether a keyword opens no clause there.
+
+        So in t.from, AS from, IS DISTINCT FROM, WITHIN GROUP, COLLATION FOR (...), left(...).
+        """
         word = self.tokens[token].value
         if token > first:
             before = self.tokens[token - 1]
@@ -92,6 +93,8 @@ class Reader:
                 return True
             if word == "group" and before.value == "within":
                 return True
+        if word == "for":
+            return self.word(token + 1, end) not in LOCKS
         return word in JOINS and word != "join" and self.is_(token + 1, end, "(")
 
     def comma(self, first: int, end: int) -> int:

@@ -15,6 +15,7 @@ def assignments(statement: Statement, entity: Entity, made: tuple[Assignment, ..
     seen: set[str] = set()
     for assignment in made:
         if not assignment.is_plain:
+            field_of(statement, entity, assignment.targets[0])
             raise unsupported_assignment(statement, assignment.targets[0], entity)
         fields = [field_of(statement, entity, token) for token in assignment.targets]
         for token, field in zip(assignment.targets, fields, strict=True):

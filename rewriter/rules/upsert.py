@@ -35,9 +35,9 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]
     if parts.columns is not None:
         fields: list[Field] = []
         for first, end in statement.items(*parts.columns):
+            field = field_of(statement, entity, first)
             if end != first + 1:
                 raise unsupported_assignment(statement, first, entity)
-            field = field_of(statement, entity, first)
             if field in fields:
                 raise statement.refuse(first, f'column "{field.name}" specified more than once', sqlstate="42701")
             fields.append(field)
