@@ -22,8 +22,9 @@ from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Bind, Close, Describe,
 from rewriter import RewriteError
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Knowledge, Text
+    from proxy.knowledge import Knowledge
     from proxy.relay import Relay
+    from proxy.texts import Text
     from rewriter import Rewritten
 
 # Entries that carry nothing of their own are shared by all sessions: nobody waits for them.
@@ -42,8 +43,8 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     version = 0
     if knowledge is not None:
         knowledge.follow_store()
-        text = knowledge.look_at(parse.sql)
-        if relay.careful or not text.plain:
+        text = knowledge.texts.text(parse.sql)
+        if relay.careful or not text.facts.plain:
             refused = relay.take_refusal()
             if refused is None:
                 held = settle.needed(relay, knowledge, text)
@@ -60,7 +61,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
                 return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
-        changes_names = text.changes_names
+        changes_names = text.facts.changes_names
         version = knowledge.version
     statement = Statement(
         parse.name,
@@ -140,7 +141,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
         if statement.changes_names:
             relay.note_change(owed, True)
         if relay.knowledge is not None and statement.is_special:
-            note_prepared(relay, owed, relay.knowledge.look_at(statement.sql), rewritten)
+            note_prepared(relay, owed, relay.knowledge.texts.text(statement.sql), rewritten)
     relay.pipeline.queue.append(owed)
     return verdict
 
@@ -162,21 +163,21 @@ def on_close(relay: Relay, body: bytes) -> Verdict:
 
 def _is_rewritable(knowledge: Knowledge, text: Text) -> bool:
     """Several statements in one Parse are left for PostgreSQL to refuse."""
-    if text.text is None or not text.mentions or knowledge.names_dirty:
+    if text.text is None or not text.facts.mentions or knowledge.names_dirty:
         return False
-    return not text.several or len(rewriter.split(text.text, knowledge.standard_conforming_strings)) == 1
+    return not text.facts.several or len(rewriter.split(text.text, knowledge.standard_conforming_strings)) == 1
 
 
 def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
     """The catalog has moved, or may have: the statement is made right before it is used again."""
     refused = relay.take_refusal()
-    text = knowledge.look_at(statement.sql)
+    text = knowledge.texts.text(statement.sql)
     rewritten: Rewritten | None = None
     if refused is None:
         held = settle.needed(relay, knowledge, text)
         if held is not None:
             return held
-        if text.mentions and knowledge.names_dirty:
+        if text.facts.mentions and knowledge.names_dirty:
             return None  # in a failed transaction, where it will be refused whatever it says
         if _is_rewritable(knowledge, text):
             assert text.text is not None

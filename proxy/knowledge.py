@@ -12,51 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rewriter
 from catalog.loader import parse_session_state, session_state_sql
 from proxy import encodings
 from proxy.row_descriptions import RowDescriptions
-from rewriter import Kind
+from proxy.texts import Texts
 
 if TYPE_CHECKING:
     from catalog.model import Names, Snapshot
     from proxy.stores import Database
     from rewriter import Rewritten
-
-#: Texts whose verdict is remembered; more than this, and a stream of ever new texts would only fill memory.
-_REMEMBERED_TEXTS = 1000
-_LONGEST_REMEMBERED = 4096
-
-
-class Text:
-    """A client's statement text, and what can be said of it without a parse."""
-
-    __slots__ = ("_kind", "changes_names", "mentions", "plain", "several", "sql", "text")
-
-    def __init__(self, sql: bytes, text: str | None, mentions: bool, changes_names: bool) -> None:
-        self.sql = sql
-        #: None when the bytes are not valid in the session's encoding: upstream will say so itself.
-        self.text = text
-        self.mentions = mentions
-        self.changes_names = changes_names
-        #: There may be more than one statement in it.
-        self.several = text is not None and ";" in text.rstrip("; \t\r\n")
-        self._kind: Kind | None = None
-        #: Nothing is to be done about it, as long as nothing else is going on.
-        self.plain = not (
-            text is None
-            or mentions
-            or changes_names
-            or self.several
-            # DEALLOCATE, DISCARD, EXECUTE, PREPARE: their names are kept track of
-            or text.lstrip()[:1] in ("d", "D", "e", "E", "p", "P", "/", "-")
-        )
-
-    @property
-    def kind(self) -> Kind:
-        if self._kind is None:
-            self._kind = Kind.UTILITY if self.text is None else rewriter.classify(self.text)
-        return self._kind
 
 
 class Knowledge:
@@ -64,13 +28,13 @@ class Knowledge:
         "_base",
         "_changed_in_transaction",
         "_row_descriptions",
-        "_texts",
         "database",
         "encoding",
         "names",
         "names_dirty",
         "snapshot",
         "standard_conforming_strings",
+        "texts",
         "touched",
         "unknown",
         "version",
@@ -90,7 +54,7 @@ class Knowledge:
         #: Some of them are not in `snapshot` yet: until they are, any text may mention one.
         self.unknown = False
         self.version = 1
-        self._texts: dict[bytes, Text] = {}
+        self.texts = database.texts(self.encoding, self.standard_conforming_strings)
         self._row_descriptions: RowDescriptions | None = None
 
     @property
@@ -101,7 +65,7 @@ class Knowledge:
     def follow_store(self) -> None:
         """Take up the store's snapshot, if it has a new one. Cheap when it has not: called for every statement."""
         if self.database.store.snapshot is not self._base:
-            self._base = self.snapshot = self.database.store.snapshot
+            self._take_committed()
             self.unknown = bool(self.touched)
             # A relation of this session may hide an entity that is new.
             self.spoil()
@@ -110,7 +74,7 @@ class Knowledge:
         """Names may resolve differently from now on."""
         self.names_dirty = True
         self._changed_in_transaction = True
-        self._moved()
+        self.version += 1
 
     def touch(self, message: str) -> None:
         """The database said, in band, that this session changed an entity, or what hides one."""
@@ -129,7 +93,7 @@ class Knowledge:
         """The store has been refreshed since the transaction that touched entities ended."""
         self.touched.clear()
         self.unknown = False
-        self._base = self.snapshot = self.database.store.snapshot
+        self._take_committed()
         self.spoil()
         self._changed_in_transaction = False
 
@@ -142,28 +106,20 @@ class Knowledge:
         self.names_dirty = False
         self.unknown = False
         self.snapshot = self._base.with_changes(changes)
-        self._moved()
+        self._read_texts()
+        self.version += 1
 
     def parameter_changed(self, name: bytes, value: bytes) -> None:
         if name == b"client_encoding":
             self.encoding = encodings.codec(value)
-            self._moved()
+            self._read_texts()
         elif name == b"standard_conforming_strings":
             self.standard_conforming_strings = value == b"on"
-            self._moved()
+            self._read_texts()
+            self.version += 1
         elif name in (b"search_path", b"session_authorization", b"role"):
             # PostgreSQL 18 reports search_path: the only word of a function that set it.
             self.spoil()
-
-    def look_at(self, sql: bytes) -> Text:
-        text = self._texts.get(sql)
-        if text is None:
-            text = self._look(sql)
-            if len(sql) <= _LONGEST_REMEMBERED:
-                if len(self._texts) >= _REMEMBERED_TEXTS:
-                    self._texts.clear()
-                self._texts[sql] = text
-        return text
 
     def rewrite(self, text: str, param_types: tuple[int, ...] = ()) -> Rewritten:
         """Raises rewriter.RewriteError. `names` must not be dirty."""
@@ -185,12 +141,13 @@ class Knowledge:
             self._row_descriptions = RowDescriptions(snapshot)
         return self._row_descriptions.shown(message)
 
-    def _look(self, sql: bytes) -> Text:
-        text = encodings.decode(sql, self.encoding)
-        if text is None:
-            return Text(sql, None, mentions=False, changes_names=True)
-        return Text(sql, text, rewriter.mentions_entity(text, self.snapshot), rewriter.may_change_names(text))
+    def _take_committed(self) -> None:
+        self._base = self.snapshot = self.database.store.snapshot
+        self._read_texts()
 
-    def _moved(self) -> None:
-        self.version += 1
-        self._texts.clear()
+    def _read_texts(self) -> None:
+        """Texts are read by what the session sees: its own changes, its encoding."""
+        if self.snapshot is self.database.store.snapshot:
+            self.texts = self.database.texts(self.encoding, self.standard_conforming_strings)
+        else:
+            self.texts = Texts(self.snapshot, self.encoding, self.standard_conforming_strings)

@@ -33,8 +33,9 @@ from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close, Parse, Query
 from rewriter import Kind, RewriteError, Span, classify, may_change_names
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Knowledge, Text
+    from proxy.knowledge import Knowledge
     from proxy.relay import Relay
+    from proxy.texts import Text
     from rewriter import Rewritten
 
 _NO_TRANSACTION = "25P01"
@@ -143,18 +144,18 @@ class _Pieces:
     def _send(self, span: Span, *, keep_completion: bool = False) -> Generator[Wait, None, bool]:
         relay, knowledge = self._relay, self._knowledge
         knowledge.follow_store()
-        text = knowledge.look_at(span.text.encode(knowledge.codec))
-        if text.mentions or text.kind not in settle.NAMELESS:
+        text = knowledge.texts.text(span.text.encode(knowledge.codec))
+        if text.facts.mentions or text.facts.kind not in settle.NAMELESS:
             yield from self._settle(text)
-            text = knowledge.look_at(text.sql)
+            text = knowledge.texts.text(text.sql)
         refused = relay.take_refusal()
         rewritten: Rewritten | None = None
-        if refused is None and text.kind is Kind.EXECUTE:
+        if refused is None and text.facts.kind is Kind.EXECUTE:
             held = renew_executed(relay, knowledge, text)
             if held is not None:
                 yield from held.script
             refused = relay.take_refusal()
-        if refused is None and text.mentions and not knowledge.names_dirty:
+        if refused is None and text.facts.mentions and not knowledge.names_dirty:
             try:
                 rewritten = knowledge.rewrite(span.text)
             except RewriteError as error:
@@ -172,7 +173,7 @@ class _Pieces:
         owed.runs = runs
         if keep_completion:
             owed.frames = self._held
-        relay.note_change(owed, text.changes_names)
+        relay.note_change(owed, text.facts.changes_names)
         note_prepared(relay, owed, text, rewritten)
         return (yield from self._wait_for(owed, sent.encode(knowledge.codec)))
 
@@ -180,7 +181,7 @@ class _Pieces:
         """All before it has been answered; what names mean may have to be asked."""
         relay, knowledge = self._relay, self._knowledge
         relay.last_change = None
-        if knowledge.names_dirty and (text.mentions or knowledge.unknown) and relay.status != FAILED_TRANSACTION:
+        if knowledge.names_dirty and (text.facts.mentions or knowledge.unknown) and relay.status != FAILED_TRANSACTION:
             yield from settle.ask(relay, knowledge)
 
     def _refuse(self, span: Span, shown: bytes) -> Generator[Wait, None, bool]:

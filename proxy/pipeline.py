@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Final
 from proxy.wire.backend import Backend
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Text
     from proxy.statements import Run, Statement
+    from proxy.texts import Text
     from rewriter import Rewritten
 
 

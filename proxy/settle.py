@@ -17,8 +17,9 @@ from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Bind, Close, Exe
 from rewriter import Kind
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Knowledge, Text
+    from proxy.knowledge import Knowledge
     from proxy.relay import Relay
+    from proxy.texts import Text
 
 #: Statements that name no relation: what comes before them need not be settled.
 NAMELESS = frozenset({Kind.TRANSACTION, Kind.SET, Kind.SHOW, Kind.DISCARD, Kind.DEALLOCATE, Kind.FETCH, Kind.CLOSE})
@@ -30,12 +31,12 @@ _CLOSE_BOTH = Close(PORTAL, OWN_NAME).encode() + Close(STATEMENT, OWN_NAME).enco
 
 def needed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | None:
     """The script to run before this text can be rewritten; None when nothing is in the way."""
-    if not text.mentions and text.kind in NAMELESS:
+    if not text.facts.mentions and text.facts.kind in NAMELESS:
         return None
     held = before_script(relay, knowledge)
     if held is not None:
         return held
-    if not knowledge.names_dirty or not (text.mentions or knowledge.unknown):
+    if not knowledge.names_dirty or not (text.facts.mentions or knowledge.unknown):
         return None
     if relay.status == FAILED_TRANSACTION and not relay.pipeline.queue:
         return None  # nothing can be asked, and nothing that names a relation can be answered

@@ -15,23 +15,26 @@ from proxy import piecewise, refusal, settle
 from proxy.pipeline import Asked, Owed
 from proxy.sql_prepare import note_prepared, renew_executed
 from proxy.statements import Run
+from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
 from proxy.verdicts import Hold, Verdict
 from proxy.wire.frontend import Query
 from rewriter import Kind, RewriteError, Span
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Knowledge, Text
+    from proxy.knowledge import Knowledge
     from proxy.relay import Relay
-    from rewriter import Rewritten
 
 
 def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
     knowledge = relay.knowledge
     if knowledge is not None:
         knowledge.follow_store()
-        text = knowledge.look_at(sql)
-        if relay.careful or not text.plain:
+        facts = knowledge.texts.facts(sql)
+        if relay.careful or not facts.plain:
+            text = knowledge.texts.text(sql, facts)
+            if text.facts.direct and not relay.careful and not knowledge.names_dirty:
+                return _rewrite(relay, knowledge, text, now)
             return _with_care(relay, knowledge, text, now)
     owed = Owed(Asked.QUERY)
     owed.started = now
@@ -46,28 +49,24 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
         return refusal.of_query(relay, refused, now, text.sql)
     if text.text is None:
         return _as_it_came(relay, text, now)
-    spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.several else []
+    spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.facts.several else []
     if len(spans) > 1 and piecewise.is_needed(spans):
         script = settle.before_script(relay, knowledge)
         return script or Hold(piecewise.run(relay, knowledge, text.sql, spans), consumes=True)
     held = settle.needed(relay, knowledge, text)
     if held is not None:
         return held
-    if text.kind is Kind.EXECUTE:
+    if text.facts.kind is Kind.EXECUTE:
         held = renew_executed(relay, knowledge, text)
         if held is not None:
             return held
-    if not text.mentions or knowledge.names_dirty:
+    if not text.facts.mentions or knowledge.names_dirty:
         # Still dirty: the transaction has failed, and PostgreSQL refuses whatever names a relation.
         runs = tuple(Run(span.text.encode(knowledge.codec), span.start, span.start) for span in spans)
         return _as_it_came(relay, text, now, runs if len(runs) > 1 else ())
     if len(spans) > 1:
         return _several(relay, knowledge, text, spans, now)
-    try:
-        rewritten = knowledge.rewrite(text.text)
-    except RewriteError as error:
-        return refusal.of_query(relay, refusal.response(error, knowledge), now, text.sql)
-    return _send(relay, knowledge, text, rewritten, now)
+    return _rewrite(relay, knowledge, text, now)
 
 
 def _as_it_came(relay: Relay, text: Text, now: float, runs: tuple[Run, ...] = ()) -> Verdict:
@@ -75,13 +74,18 @@ def _as_it_came(relay: Relay, text: Text, now: float, runs: tuple[Run, ...] = ()
     owed.started = now
     owed.subject = text.sql[:LONGEST_REMEMBERED]
     owed.runs = runs
-    relay.note_change(owed, text.changes_names)
+    relay.note_change(owed, text.facts.changes_names)
     note_prepared(relay, owed, text, None)
     relay.pipeline.queue.append(owed)
     return None
 
 
-def _send(relay: Relay, knowledge: Knowledge, text: Text, rewritten: Rewritten, now: float) -> Verdict:
+def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verdict:
+    assert text.text is not None
+    try:
+        rewritten = knowledge.rewrite(text.text)
+    except RewriteError as error:
+        return refusal.of_query(relay, refusal.response(error, knowledge), now, text.sql)
     owed = Owed(Asked.QUERY)
     owed.started = now
     owed.subject = rewritten
@@ -91,7 +95,7 @@ def _send(relay: Relay, knowledge: Knowledge, text: Text, rewritten: Rewritten, 
         lead = rewritten.prelude + "; "
         sent = lead + sent
         owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
-    relay.note_change(owed, text.changes_names)
+    relay.note_change(owed, text.facts.changes_names)
     note_prepared(relay, owed, text, rewritten)
     relay.pipeline.queue.append(owed)
     return None if sent is text.text else Query(sent.encode(knowledge.codec)).encode()
@@ -113,7 +117,7 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
     for span in spans:
         add(text.text[position : span.start])
         position = span.start + len(span.text)
-        if not rewriter.mentions_entity(span.text, knowledge.snapshot):
+        if not knowledge.texts.mentions(span.text):
             runs.append(Run(span.text.encode(knowledge.codec), span.start, sent_length))
             add(span.text)
             continue
@@ -135,6 +139,6 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
     owed = Owed(Asked.QUERY)
     owed.started = now
     owed.runs = tuple(runs)
-    relay.note_change(owed, text.changes_names)
+    relay.note_change(owed, text.facts.changes_names)
     relay.pipeline.queue.append(owed)
     return Query("".join(pieces).encode(knowledge.codec)).encode()

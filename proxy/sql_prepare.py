@@ -12,8 +12,9 @@ from proxy.wire.frontend import Query
 from rewriter import Kind, RewriteError, lexer
 
 if TYPE_CHECKING:
-    from proxy.knowledge import Knowledge, Text
+    from proxy.knowledge import Knowledge
     from proxy.relay import Relay
+    from proxy.texts import Text
     from rewriter import Rewritten
 
 _NAME = re.compile(
@@ -41,7 +42,7 @@ def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | N
     """The statement has been sent: keep track of the names that it gives or takes."""
     if relay.knowledge is None or text.text is None:
         return
-    kind = text.kind
+    kind = text.facts.kind
     if kind is Kind.PREPARE:
         name = name_in(text.text)
         if name is None:
@@ -75,17 +76,17 @@ def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | Non
     statement = None if name is None else relay.statements.by_name.get(name.encode(knowledge.codec))
     if statement is None or not statement.prepared_by_sql or statement.version == knowledge.version:
         return None
-    inner = knowledge.look_at(statement.sql)
+    inner = knowledge.texts.text(statement.sql)
     from proxy import settle
 
     held = settle.needed(relay, knowledge, inner)
     if held is not None:
         return held
-    if inner.mentions and knowledge.names_dirty:
+    if inner.facts.mentions and knowledge.names_dirty:
         return None
     rewritten: Rewritten | None = None
     sent = statement.sql
-    if inner.mentions and inner.text is not None:
+    if inner.facts.mentions and inner.text is not None:
         try:
             rewritten = knowledge.rewrite(inner.text)
         except RewriteError as error:

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from proxy.row_descriptions import RowDescriptions
+from proxy.texts import Texts
 from rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Database:
         self.store = store
         self.rewriter = rewriter
         self._row_descriptions = RowDescriptions(store.snapshot)
+        self._texts: dict[tuple[str | None, bool], Texts] = {}
 
     async def refresh(self, touched: Collection[int]) -> None:
         """Bring the store up to date. Raises StoreUnavailable."""
@@ -50,6 +52,14 @@ class Database:
         if self._row_descriptions.snapshot is not self.store.snapshot:
             self._row_descriptions = RowDescriptions(self.store.snapshot)
         return self._row_descriptions
+
+    def texts(self, encoding: str | None, standard_conforming_strings: bool) -> Texts:
+        """For the committed snapshot."""
+        key = (encoding, standard_conforming_strings)
+        texts = self._texts.get(key)
+        if texts is None or texts.snapshot is not self.store.snapshot:
+            texts = self._texts[key] = Texts(self.store.snapshot, encoding, standard_conforming_strings)
+        return texts
 
 
 class StoreRegistry:

@@ -1,0 +1,122 @@
+"""What can be said of a statement's text without a parse: does it mention an entity, may it change names.
+
+This is asked for every statement, so the answers are remembered; and since most texts differ from earlier ones in their
+numbers and strings only, they are remembered by the text without them (`facts`). Whatever makes that unsafe (escapes,
+dollar quotes, quoted names beside strings) is looked at in full each time. An answer may err towards "mentions" and
+"changes": then the rewriter takes a closer look.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import rewriter
+from proxy import encodings
+from rewriter import Kind
+from rewriter.lexer import names_in
+
+if TYPE_CHECKING:
+    from catalog.model import Snapshot
+
+_REMEMBERED = 5000
+#: Longer texts are scripts and bulk loads; they rarely come twice.
+_LONGEST_REMEMBERED = 8192
+#: A name of this many bytes may have been cut to its length, and then its digits matter.
+_LONGEST_NAME = 63
+
+_DIGITS = b"0123456789"
+_STRING = re.compile(rb"'[^']*'")
+# With none of these in the text a quotation mark begins and ends a string, and nothing else.
+_NO_PLAIN_STRINGS = re.compile(rb"[\"\\$]|--|/\*")
+# Where a digit may decide what the rest means: U&"\0061", $a1$.
+_DIGITS_MATTER = re.compile(rb"[uU]&[\"']|\$[A-Za-z_\x80-\xff$]")
+# Encodings in which a digit's byte may be a part of another character.
+_DIGITS_INSIDE = frozenset({"gb18030", "johab"})
+
+#: DEALLOCATE, DISCARD, EXECUTE, PREPARE: the names that they give and take are kept track of.
+_KEPT_TRACK_OF = frozenset({Kind.DEALLOCATE, Kind.DISCARD, Kind.EXECUTE, Kind.PREPARE})
+
+
+class Facts:
+    __slots__ = ("changes_names", "direct", "kind", "mentions", "plain", "several")
+
+    def __init__(self, kind: Kind, *, mentions: bool, changes_names: bool, several: bool) -> None:
+        self.kind = kind
+        #: An identifier in it is an entity's name, whatever it means there.
+        self.mentions = mentions
+        #: Names may resolve differently after it.
+        self.changes_names = changes_names
+        #: There may be more than one statement in it.
+        self.several = several
+        special = changes_names or several or kind in _KEPT_TRACK_OF
+        #: Nothing is to be done about it, as long as nothing else is going on.
+        self.plain = not (mentions or special)
+        #: It only has to be rewritten.
+        self.direct = mentions and not special
+
+
+class Text:
+    """A client's statement."""
+
+    __slots__ = ("facts", "sql", "text")
+
+    def __init__(self, sql: bytes, text: str | None, facts: Facts) -> None:
+        self.sql = sql
+        #: None when the bytes are not valid in the session's encoding: upstream will say so itself.
+        self.text = text
+        self.facts = facts
+
+
+_UNREADABLE = Facts(Kind.UTILITY, mentions=False, changes_names=True, several=False)
+
+
+class Texts:
+    """For one snapshot and one way of reading text; shared by all sessions that have these."""
+
+    __slots__ = ("_by_key", "_digits_safe", "_encoding", "_names", "_names_without_digits", "_standard", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, encoding: str | None, standard_conforming_strings: bool) -> None:
+        self.snapshot = snapshot
+        self._encoding = encoding
+        self._standard = standard_conforming_strings
+        self._names = frozenset(snapshot.by_name)
+        drop_digits = str.maketrans("", "", _DIGITS.decode())
+        self._names_without_digits = frozenset(name.translate(drop_digits) for name in self._names)
+        self._digits_safe = encoding not in _DIGITS_INSIDE and all(
+            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in self._names
+        )
+        self._by_key: dict[bytes, Facts] = {}
+
+    def facts(self, sql: bytes) -> Facts:
+        key = sql.translate(None, _DIGITS)
+        if b"'" in key and _NO_PLAIN_STRINGS.search(key) is None:
+            key = _STRING.sub(b"''", key)
+        return self._by_key.get(key) or self._look(sql, key)
+
+    def text(self, sql: bytes, facts: Facts | None = None) -> Text:
+        text = encodings.decode(sql, self._encoding)
+        return Text(sql, text, _UNREADABLE if text is None else facts or self.facts(sql))
+
+    def mentions(self, text: str) -> bool:
+        return not self._names.isdisjoint(names_in(text, self._standard))
+
+    def _look(self, sql: bytes, key: bytes) -> Facts:
+        if not self._digits_safe or len(key) > _LONGEST_REMEMBERED or _DIGITS_MATTER.search(key) is not None:
+            return self._judge(sql, self._names)
+        facts = self._judge(key, self._names_without_digits)
+        if len(self._by_key) >= _REMEMBERED:
+            self._by_key.clear()
+        self._by_key[key] = facts
+        return facts
+
+    def _judge(self, sql: bytes, names: frozenset[str]) -> Facts:
+        text = encodings.decode(sql, self._encoding)
+        if text is None:
+            return _UNREADABLE
+        return Facts(
+            rewriter.classify(text),
+            mentions=not names.isdisjoint(names_in(text, self._standard)),
+            changes_names=rewriter.may_change_names(text),
+            several=";" in text.rstrip("; \t\r\n"),
+        )
