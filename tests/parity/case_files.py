@@ -119,7 +119,7 @@ def _read_block(path: Path, case: CaseFile, block: list[tuple[int, str]]) -> Non
             _read_directive(step, name, directive["value"] or "")
         elif directive and directive["value"] is not None:
             raise AssertionError(f"{path}:{number}: unknown directive {name!r}; a comment begins with a capital letter")
-        elif sql or not re.match(r"^--( |$)", line):
+        elif sql or not re.match(r"^--( |$)", line) or (step and step.batch):
             start = start or number
             sql.append(line)
     if step is None and not sql:

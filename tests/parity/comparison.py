@@ -18,10 +18,10 @@ WHERE nspname !~ '^(pg_|information_schema$|kameleon$)'
 # What a case file must not leave behind for the next one.
 LEFT_OVERS = """
 SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE nspname !~ '^(pg_catalog|pg_toast|information_schema|kameleon)$'
+WHERE nspname !~ '^(pg_catalog|pg_toast|pg_temp_.*|pg_toast_temp_.*|information_schema|kameleon)$'
 UNION ALL
 SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-WHERE nspname !~ '^(pg_catalog|information_schema|kameleon)$'
+WHERE nspname !~ '^(pg_catalog|pg_temp_.*|information_schema|kameleon)$'
 UNION ALL
 SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE nspname = 'kameleon' AND relname ~ '^kdb_(read|write|insert|records)_[0-9]'

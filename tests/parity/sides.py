@@ -7,6 +7,7 @@ relations become names before anything is compared, also within binary arrays an
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,10 @@ ERROR_FIELDS = {
 }
 
 
+TUPLE = re.compile(r"tuple \(\d+,\d+\)")
+TEMPORARY = re.compile(r"\bpg_temp_\d+\b")
+
+
 @dataclass(frozen=True)
 class Type:
     name: str
@@ -95,7 +100,7 @@ class Oids:
             sql = f"""SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
                       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = {oid}"""
             rows = self._ask(sql, session)
-            self._relations[oid] = str(rows[0][0]) if rows else "a relation that is gone"
+            self._relations[oid] = TEMPORARY.sub("pg_temp", str(rows[0][0])) if rows else "a relation that is gone"
         return self._relations[oid]
 
     def _find_type(self, oid: int, session: Connection | None) -> Type:
@@ -106,7 +111,7 @@ class Oids:
         if not rows:
             return Type("a type that is gone", "b", 0, 0)
         name, kind, element, base = (str(value) for value in rows[0])
-        return Type(name, kind, int(element), int(base))
+        return Type(TEMPORARY.sub("pg_temp", name), kind, int(element), int(base))
 
     def _ask(self, sql: str, session: Connection | None) -> list[list[str | None]]:
         rows = self._connection.rows(sql)
@@ -319,8 +324,8 @@ class Side:
         return "NULL" if size < 0 else self._binary_text(session, reader.bytes(size), oid)
 
     def _own(self, text: str) -> str:
-        """The two databases have names of equal length, so that positions in messages stay comparable."""
-        return text.replace(self.database, "<database>")
+        """Without what is bound to differ: the databases' names, temporary schemas, and where in its file a row is."""
+        return TEMPORARY.sub("pg_temp", TUPLE.sub("tuple (?)", text.replace(self.database, "<database>")))
 
 
 def encode(values: Sequence[str | None]) -> list[bytes | None]:

@@ -1,0 +1,33 @@
+create table sales (id int primary key, region text, product text, amount numeric(8,2), sold date, qty int);
+insert into sales values (1, 'north', 'a', 10, '2024-01-01', 1), (2, 'north', 'b', 20.25, '2024-01-02', null), (3, 'south', 'a', null, '2024-01-02', 3), (4, 'south', 'a', 5, '2024-02-01', 4), (5, null, 'c', 7.5, null, 5);
+create index sales_region on sales (region);
+
+select region, count(*), sum(amount), avg(amount), min(sold), max(qty) from sales group by region order by region;
+select region, product, sum(amount) from sales group by region, product having count(*) > 1 order by 1, 2;
+select region, sum(amount) filter (where qty > 1), count(*) filter (where product = 'a') from sales group by 1 order by 1;
+select region, product, sum(qty), grouping(region, product) from sales group by rollup (region, product) order by 1, 2, 4;
+select region, product, sum(qty) from sales group by cube (region, product) order by 1, 2, 3;
+select region, product, count(*) from sales group by grouping sets ((region), (product), ()) order by 1, 2, 3;
+select region, sold, count(*) from sales group by region, rollup (sold) order by 1, 2;
+select date_trunc('month', sold) m, sum(amount) from sales group by m order by m;
+select sum(amount) / count(*), stddev(amount), variance(qty), corr(amount, qty), percentile_cont(0.5) within group (order by amount), mode() within group (order by product) from sales;
+select string_agg(product, ',' order by id desc), array_agg(distinct product order by product), json_agg(amount order by id), jsonb_object_agg(id, region) from sales;
+select bool_and(qty > 0), bit_or(qty), every(id > 0) from sales;
+select sales.id, region from sales group by sales.id order by id;
+select s.*, count(*) from sales s group by s.id order by s.id;
+select id, amount, rank() over (order by amount desc nulls last), row_number() over w, sum(amount) over w, lag(product) over w, first_value(id) over w from sales window w as (partition by region order by id) order by id;
+select id, sum(qty) over (order by id rows between 1 preceding and current row), avg(amount) over (partition by product), ntile(2) over (order by id) from sales order by id;
+select id, count(*) over (), max(sold) over (order by sold range between '1 day' preceding and current row), dense_rank() over (order by region), cume_dist() over (order by id) from sales order by id;
+select region, rank() over (order by sum(amount) desc nulls last) from sales group by region order by 2, 1;
+select * from (select *, row_number() over (partition by region order by amount desc nulls last) rn from sales) x where rn = 1 order by id;
+select count(*) from sales where amount > (select avg(amount) from sales);
+select product, count(*) n from sales group by product order by n desc, product limit 2;
+select count(*) from sales having count(*) > 100;
+select max(id), min(id) from sales where false;
+select sum(sum(amount)) over () from sales group by region;
+
+select region, amount from sales group by region;
+select sum(count(*)) from sales;
+select id, rank() over () from sales where rank() over () = 1;
+select sum(amount) over (nope) from sales;
+select grouping(id) from sales;

@@ -1,0 +1,48 @@
+create table t (id int primary key, name text, n int);
+create table o (id int, t_id int);
+insert into t select i, 'n' || i, i % 3 from generate_series(1, 20) i;
+insert into o select i, i * 2 from generate_series(1, 5) i;
+delete from t where id = 1;
+delete from t where id = 1;
+delete from t where id = 2 returning *;
+delete from t where id in (3, 4) returning id, upper(name) as up, t.n;
+delete from t as x where x.id = 5 returning x.*;
+delete from t x where id = 6 returning x;
+delete from t using o where o.t_id = t.id and o.id = 4 returning t.id, o.id;
+delete from t using o, o o2 where o.t_id = t.id and o2.id = o.id and o.id = 5 returning *;
+delete from t using (select max(id) m from t) s where t.id = s.m returning t.id, s.m;
+delete from t a using t b where a.id = b.id + 1 and b.id = 12 returning a.id, b.id;
+delete from only t where id = 14;
+delete from public.t where public.t.id = 15 returning public.t.name;
+delete from "t" where "id" = 16;
+delete from t where n = (select min(n) from t) and id < 13 returning id;
+delete from t where exists (select 1 from o where t_id = t.id) returning id;
+with gone as (select id from t where id = 17) delete from t where id in (select id from gone) returning *;
+delete from t where false returning *;
+-- only: 18
+delete from t where id = 18 returning old.*, new.id;
+select * from t order by id;
+delete from nope;
+delete from t where nope = 1;
+delete from t where id = 'x';
+delete from t where 1 / 0 = 1;
+delete from t using nope;
+delete from t returning nope;
+delete t where id = 1;
+delete from t x where t.id = 1;
+delete from t limit 1;
+-- params: 19
+-- params: 19
+delete from t where id = $1 returning *;
+-- params: 'n7'
+delete from t where name = $1;
+delete from t;
+select count(*) from t;
+
+-- MERGE
+create table m (id int primary key, v int, note text);
+insert into m values (1, 1, 'one'), (2, 2, 'two');
+merge into m using (values (1, 10), (3, 30)) s (id, v) on m.id = s.id when matched then update set v = s.v when not matched then insert values (s.id, s.v, 'new');
+select * from m order by id;
+merge into m as x using o on x.id = o.id when matched and x.v > 5 then delete when matched then do nothing when not matched then insert (id, note) values (o.id, 'from o');
+select * from m order by id;

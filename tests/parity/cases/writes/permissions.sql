@@ -1,0 +1,103 @@
+create table t (id serial primary key, v text);
+insert into t (v) values ('a'), ('b');
+create table closed (id int);
+create view v as select * from t;
+grant select on t to parity_reader;
+grant select, insert, update, delete on t to parity_writer;
+grant usage on sequence t_id_seq to parity_writer;
+-- session: reader user=parity_reader
+select * from t order by id;
+select count(*) from public.t;
+select * from closed;
+select * from v;
+insert into t (v) values ('no');
+insert into t values (50, 'no');
+update t set v = 'no';
+delete from t;
+truncate t;
+copy t from stdin;
+copy t to stdout;
+select * from t for update;
+insert into t (id) values (1) on conflict do nothing;
+drop table t;
+alter table t add column x int;
+create index on t (v);
+comment on table t is 'no';
+grant select on t to parity_writer;
+lock table t in access exclusive mode;
+select * from t join closed using (id);
+select has_table_privilege('t', 'select'), has_table_privilege('t', 'insert'), has_table_privilege('closed', 'select');
+create table mine (id int);
+-- session: writer user=parity_writer
+insert into t (v) values ('w') returning *;
+update t set v = 'W' where v = 'w' returning *;
+insert into t (id, v) values (1, 'up') on conflict (id) do update set v = excluded.v returning *;
+delete from t where v = 'W' returning *;
+truncate t;
+-- copy: 70	copied
+copy t from stdin;
+select * from t order by id;
+-- session: main
+revoke insert on t from parity_writer;
+grant truncate on t to parity_writer;
+revoke select on t from parity_reader;
+-- session: writer
+insert into t (v) values ('no');
+update t set v = 'still' where id = 1 returning *;
+truncate t;
+select count(*) from t;
+-- session: reader
+select * from t;
+-- session: main
+set role parity_reader;
+select * from t;
+set role parity_writer;
+select * from t;
+reset role;
+grant select on all tables in schema public to parity_reader;
+set role parity_reader;
+select * from t;
+select * from closed;
+reset role;
+alter default privileges in schema public grant select on tables to parity_reader;
+create table later (id int);
+insert into later values (1);
+set role parity_reader;
+select * from later;
+insert into later values (2);
+reset role;
+alter default privileges in schema public revoke select on tables from parity_reader;
+grant insert on later to public;
+set role parity_writer;
+insert into later values (3);
+insert into later values (3) returning id;
+select * from later;
+reset role;
+select count(*) from later;
+revoke all on later from public, parity_reader;
+create schema private;
+create table private.p (id int);
+insert into private.p values (1);
+grant select on private.p to parity_reader;
+set role parity_reader;
+select * from private.p;
+reset role;
+grant usage on schema private to parity_reader;
+set role parity_reader;
+select * from private.p;
+insert into private.p values (2);
+reset role;
+select table_name, grantee, privilege_type from information_schema.table_privileges where table_schema = 'public' order by 1, 2, 3;
+
+-- A function that runs as its owner
+create function peek() returns bigint language sql security definer as 'select count(*) from pg_class where relname = ''t''';
+set role parity_reader;
+select peek();
+reset role;
+grant select on v to parity_reader;
+revoke all on t from parity_reader;
+insert into t values (80, 'through the view');
+set role parity_reader;
+select * from v order by id;
+select * from t;
+reset role;
