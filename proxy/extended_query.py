@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _BIND = Owed(Asked.BIND)
 _DESCRIBE_PORTAL = Owed(Asked.DESCRIBE_PORTAL)
 _CLOSE = Owed(Asked.CLOSE)
+#: Nearly every Execute: all rows of the unnamed portal.
+_ALL_OF_UNNAMED = b"\0\0\0\0\0"
 
 
 def on_parse(relay: Relay, body: bytes) -> Verdict:
@@ -122,10 +124,10 @@ def on_describe(relay: Relay, body: bytes) -> Verdict:
 
 
 def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
-    execute = Execute.decode(body)
     owed = Owed(Asked.EXECUTE)
     owed.started = now
-    statement = relay.statements.portals.get(execute.portal)
+    portal = b"" if body == _ALL_OF_UNNAMED else Execute.decode(body).portal
+    statement = relay.statements.portals.get(portal)
     verdict: Verdict = None
     if statement is not None:
         rewritten = statement.rewritten

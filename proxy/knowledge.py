@@ -27,11 +27,11 @@ class Knowledge:
     __slots__ = (
         "_base",
         "_changed_in_transaction",
-        "_row_descriptions",
         "database",
         "encoding",
         "names",
         "names_dirty",
+        "row_descriptions",
         "snapshot",
         "standard_conforming_strings",
         "texts",
@@ -55,7 +55,7 @@ class Knowledge:
         self.unknown = False
         self.version = 1
         self.texts = database.texts(self.encoding, self.standard_conforming_strings)
-        self._row_descriptions: RowDescriptions | None = None
+        self.row_descriptions = database.row_descriptions()
 
     @property
     def codec(self) -> str:
@@ -132,22 +132,15 @@ class Knowledge:
             param_types=param_types,
         )
 
-    def shown_row_description(self, message: bytes) -> bytes:
-        """The same object when nothing is to be changed."""
-        snapshot = self.snapshot
-        if snapshot is self.database.store.snapshot:
-            return self.database.row_descriptions().shown(message)
-        if self._row_descriptions is None or self._row_descriptions.snapshot is not snapshot:
-            self._row_descriptions = RowDescriptions(snapshot)
-        return self._row_descriptions.shown(message)
-
     def _take_committed(self) -> None:
         self._base = self.snapshot = self.database.store.snapshot
         self._read_texts()
 
     def _read_texts(self) -> None:
-        """Texts are read by what the session sees: its own changes, its encoding."""
+        """Texts and descriptions are read by what the session sees: its own changes, its encoding."""
         if self.snapshot is self.database.store.snapshot:
             self.texts = self.database.texts(self.encoding, self.standard_conforming_strings)
+            self.row_descriptions = self.database.row_descriptions()
         else:
             self.texts = Texts(self.snapshot, self.encoding, self.standard_conforming_strings)
+            self.row_descriptions = RowDescriptions(self.snapshot)

@@ -77,6 +77,7 @@ _NEVER_ANSWERED = frozenset({Frontend.COPY_DONE, Frontend.COPY_FAIL, Frontend.FL
 #: What may pass while a script runs, if it runs a COPY FROM.
 _COPY_MESSAGES = _NEVER_ANSWERED | {Frontend.COPY_DATA, Frontend.SYNC}
 _OWED_SYNC = Owed(Asked.SYNC)
+_ASKED_EXECUTE = Asked.EXECUTE
 _TIMED = frozenset({Asked.QUERY, Asked.EXECUTE})
 _SHOWN = frozenset({Fate.FORWARD, Fate.PART})
 #: The SQLSTATE field of the database's word that this session changed an entity.
@@ -233,12 +234,12 @@ class Relay:
             if kind == _QUERY:
                 if not (pipeline.skipping or pipeline.copying_in):
                     verdict = simple_query.on_query(self, data[pos + 5 : after - 1], now)
-            elif kind == _COPY_DATA:
-                pass
             elif kind == _SYNC:
                 if pipeline.sync_sent():
                     self.in_extended = False
                     pipeline.queue.append(_OWED_SYNC)
+            elif kind == _COPY_DATA:
+                pass
             elif kind in _NEVER_ANSWERED:
                 if kind == Frontend.TERMINATE:
                     self.terminated = True
@@ -256,20 +257,21 @@ class Relay:
                     raise MalformedMessage("a string is not terminated")
                 extended = True
                 verdict = extended_query.on_bind(self, data[pos + 5 : portal_end], data[portal_end + 1 : name_end])
+            elif kind == _EXECUTE:
+                extended = True
+                verdict = extended_query.on_execute(self, data[pos + 5 : after], now)
+            elif kind == _DESCRIBE:
+                extended = True
+                verdict = extended_query.on_describe(self, data[pos + 5 : after])
+            elif kind == _PARSE:
+                extended = True
+                verdict = extended_query.on_parse(self, data[pos + 5 : after])
             elif kind == Frontend.FUNCTION_CALL:
                 self.in_extended = False
                 pipeline.queue.append(Owed(Asked.FUNCTION_CALL))
             else:
                 extended = True
-                body = data[pos + 5 : after]
-                if kind == _EXECUTE:
-                    verdict = extended_query.on_execute(self, body, now)
-                elif kind == _DESCRIBE:
-                    verdict = extended_query.on_describe(self, body)
-                elif kind == _PARSE:
-                    verdict = extended_query.on_parse(self, body)
-                else:
-                    verdict = extended_query.on_close(self, body)
+                verdict = extended_query.on_close(self, data[pos + 5 : after])
 
             if verdict is not None:
                 self._forward(data, start, pos)
@@ -389,7 +391,7 @@ class Relay:
             else:
                 assert head is not None
                 if step is _STAY:
-                    if kind == Backend.ROW_DESCRIPTION:
+                    if kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                 elif step is _COMPLETE:
                     if head.runs:
@@ -408,7 +410,13 @@ class Relay:
                     self.status = status
                     self.pipeline.pop()
                 elif step is _DONE:
-                    replaced = self._on_done(head, kind, data, pos, after)
+                    if head.asked is _ASKED_EXECUTE:
+                        if not head.fate:
+                            self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                    elif kind == _ROW_DESCRIPTION:
+                        replaced = self._row_description(data[pos:after])
+                        if head.statement is not None and not head.fate:
+                            head.statement.described = replaced or data[pos:after]
                     self.pipeline.pop()
                 elif step is _COPY_IN:
                     self.pipeline.copy_in_began()
@@ -515,22 +523,10 @@ class Relay:
         head.started = now
         return None
 
-    def _on_done(self, head: Owed, kind: int, data: bytes, pos: int, after: int) -> bytes | None:
-        asked = head.asked
-        if asked is Asked.EXECUTE:
-            if not head.fate:
-                self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
-        elif kind == Backend.ROW_DESCRIPTION:
-            replaced = self._row_description(data[pos:after])
-            if head.statement is not None and not head.fate:
-                head.statement.described = replaced or data[pos:after]
-            return replaced
-        return None
-
     def _row_description(self, message: bytes) -> bytes | None:
         if self.knowledge is None:
             return None
-        shown = self.knowledge.shown_row_description(message)
+        shown = self.knowledge.row_descriptions.shown(message)
         return None if shown is message else shown
 
     def shown_row_description(self, message: bytes) -> bytes:

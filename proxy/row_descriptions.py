@@ -32,11 +32,13 @@ class RowDescriptions:
         """What the client gets for it; the same object when nothing is to be changed."""
         seen = self._seen.get(message)
         if seen is None:
-            seen = self._translate(message)
+            shown = self._translate(message)
+            # Empty: as it came. To compare the two each time would cost more than the look-up.
+            seen = b"" if shown is message else shown
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
             self._seen[message] = seen
-        return message if seen == message else seen
+        return seen or message
 
     def _translate(self, message: bytes) -> bytes:
         columns = RowDescription.decode(message[5:]).columns

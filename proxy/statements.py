@@ -36,6 +36,7 @@ class Statement:
     __slots__ = (
         "changes_names",
         "described",
+        "is_special",
         "name",
         "param_types",
         "prepared_by_sql",
@@ -65,13 +66,10 @@ class Statement:
         self.version = version
         self.changes_names = changes_names
         self.prepared_by_sql = prepared_by_sql
+        #: May be PREPARE, EXECUTE, DEALLOCATE or DISCARD.
+        self.is_special = sql.lstrip()[:1] in _SPECIAL
         #: The RowDescription that the client was shown, if it asked.
         self.described: bytes | None = None
-
-    @property
-    def is_special(self) -> bool:
-        """May be PREPARE, EXECUTE, DEALLOCATE or DISCARD."""
-        return self.sql.lstrip()[:1] in _SPECIAL
 
     @property
     def subject(self) -> bytes | Rewritten:
