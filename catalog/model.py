@@ -44,7 +44,7 @@ class Entity:
     name: str
     relid: int  # of the shell
     storage_mode: str  # 'shared' | 'dedicated'
-    generation: int
+    generation: int  # of its present storage; a change of shape keeps it, and so the names of its views
     fields: tuple[Field, ...]
     indexes: tuple[Index, ...] = ()
     child_table: str = ""  # in schema kameleon; its name ends in the generation that it was made in

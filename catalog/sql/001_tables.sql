@@ -10,7 +10,11 @@ CREATE TABLE kameleon.kdb_entity_definitions (
     schema_name   name NOT NULL,
     entity_name   name NOT NULL,
     storage_mode  text NOT NULL CHECK (storage_mode IN ('shared', 'dedicated')),
+    -- grows with every change of shape or storage
     generation    int NOT NULL DEFAULT 0,
+    -- the generation in which its present storage was made; part of the names of child, write and insert view.
+    -- A change of shape keeps those names, so that PostgreSQL itself lets statements that waited for it go on.
+    storage_generation int NOT NULL DEFAULT 1,
     -- true between fill_shell() and the end of the DDL command that it was called for
     shell_filled  boolean NOT NULL DEFAULT false,
     -- pg_class.relacl as it was when the views' grants were last brought in step

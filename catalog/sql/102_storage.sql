@@ -348,16 +348,17 @@ DECLARE
     generated record;
     generate_steps text := '';
     failing_row text;
+    renamed jsonb;
     default_steps text := '';
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     child := kameleon.child_name(definition);
-    write_view := format('kdb_write_%s_%s', entity, definition.generation);
-    insert_view := format('kdb_insert_%s_%s', entity, definition.generation);
+    write_view := format('kdb_write_%s_%s', entity, definition.storage_generation);
+    insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
     PERFORM kameleon.drop_views(entity);
     PERFORM kameleon.sync_fields(entity, definition.relid);
     IF child IS NULL THEN
-        child := format('kdb_records_%s_%s', entity, definition.generation);
+        child := format('kdb_records_%s_%s', entity, definition.storage_generation);
         EXECUTE format('CREATE TABLE kameleon.%I (entity_id int NOT NULL DEFAULT %s CHECK (entity_id = %s), data jsonb NOT NULL DEFAULT ''{}'', kdb_rec kameleon.%I, kdb_keys text[])'
                        ' INHERITS (kameleon.kdb_records_bucket_%s)',
                        child, entity, entity, 'kdb_rec_' || entity, kameleon.free_bucket());
@@ -412,9 +413,15 @@ BEGIN
     EXECUTE format('CREATE TRIGGER kdb_copy INSTEAD OF INSERT ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
                    insert_view, 'kdb_copy_' || entity);
 
-    -- sub-field targets of UPDATE and INSERT ... ON CONFLICT become the document
+    -- sub-field targets of UPDATE and INSERT ... ON CONFLICT become the document; kdb_keys names the columns given, which
+    -- PostgreSQL resolves like the sub-fields, when the statement runs
+    SELECT jsonb_object_agg(d.field_name, d.field_key) INTO renamed
+    FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped AND d.field_name <> d.field_key;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
-                   format('BEGIN %s NEW.data := (NEW.data - NEW.kdb_keys) || %s; NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END',
+                   format('BEGIN %s %s NEW.data := (NEW.data - NEW.kdb_keys) || %s; NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END',
+                          CASE WHEN renamed IS NOT NULL
+                               THEN format('NEW.kdb_keys := ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest(NEW.kdb_keys) AS n);', renamed)
+                               ELSE '' END,
                           CASE WHEN default_steps <> '' THEN format('IF TG_OP = ''INSERT'' THEN %s END IF;', default_steps) ELSE '' END,
                           kameleon.pack_expression(entity, '(NEW.kdb_rec).%I', 'NEW.kdb_keys')));
     EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',

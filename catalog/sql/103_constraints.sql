@@ -158,8 +158,8 @@ BEGIN
         SELECT v.name, v.privileges, c.oid, c.relowner
         -- SELECT ... FOR UPDATE asks for UPDATE; none of the read view's columns can be updated
         FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'UPDATE']),
-                     (format('kdb_write_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
-                     (format('kdb_insert_%s_%s', entity, definition.generation), ARRAY['SELECT', 'INSERT']),
+                     (format('kdb_write_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
+                     (format('kdb_insert_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT']),
                      -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone
                      (kameleon.child_name(definition), ARRAY['MAINTAIN'])) AS v (name, privileges)
         JOIN pg_class c ON c.relname = v.name AND c.relnamespace = 'kameleon'::regnamespace

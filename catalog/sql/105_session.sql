@@ -5,13 +5,13 @@ CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT json_build_object(
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
-        'storage_mode', e.storage_mode, 'generation', e.generation,
+        'storage_mode', e.storage_mode, 'generation', e.storage_generation,
         'child_name', kameleon.child_name(e),
         'row_type', c.reltype::bigint,
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint))
                   FROM pg_class v WHERE v.relnamespace = 'kameleon'::regnamespace
-                    AND v.relname IN (format('kdb_read_%s', e.entity_id), format('kdb_write_%s_%s', e.entity_id, e.generation),
-                                      format('kdb_insert_%s_%s', e.entity_id, e.generation), kameleon.child_name(e))),
+                    AND v.relname IN (format('kdb_read_%s', e.entity_id), format('kdb_write_%s_%s', e.entity_id, e.storage_generation),
+                                      format('kdb_insert_%s_%s', e.entity_id, e.storage_generation), kameleon.child_name(e))),
         'fields', (SELECT json_agg(json_build_object(
                         'name', a.attname, 'attnum', a.attnum, 'key', coalesce(f.field_key, a.attname),
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,

@@ -1,4 +1,4 @@
-"""SET a = x, (b, c) = (y, DEFAULT): columns become fields of the write view's record, and their keys are listed."""
+"""SET a = x, (b, c) = (y, DEFAULT): columns become fields of the write view's record, and their names are listed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rewriter.statement import Statement
 
 def assignments(statement: Statement, entity: Entity, made: tuple[Assignment, ...]) -> None:
     """SET name = 'x'  ->  SET kdb_rec.name = 'x', kdb_keys = '{name}'"""
-    keys: list[str] = []
+    names: list[str] = []
     seen: set[str] = set()
     for assignment in made:
         if not assignment.is_plain:
@@ -24,9 +24,9 @@ def assignments(statement: Statement, entity: Entity, made: tuple[Assignment, ..
             seen.add(field.name)
             statement.insert_before(token, "kdb_rec.")
             if not field.generated:
-                keys.append(field.key)
+                names.append(field.name)
         _values(statement, assignment, fields)
-    statement.insert_after(made[-1].end - 1, ", kdb_keys = " + statement.keys_literal(keys))
+    statement.insert_after(made[-1].end - 1, ", kdb_keys = " + statement.keys_literal(names))
 
 
 def _values(statement: Statement, assignment: Assignment, fields: list[Field]) -> None:

@@ -17,11 +17,13 @@ def returning(
     target: Relation,
     clause: Returning | None,
     from_clause: tuple[int, int] | None,
+    *,
+    is_upsert: bool = False,
 ) -> None:
     """RETURNING *, (o)  ->  RETURNING o."id", o."name", (ROW(o."id", o."name")::"public"."orders")"""
     if clause is not None:
         _Stars(statement, tree, entity, target, clause, from_clause).write()
-    _whole_rows(statement, tree, entity, target, clause)
+    _whole_rows(statement, tree, entity, target, clause, is_upsert)
 
 
 class _Stars:
@@ -110,7 +112,7 @@ def _whole_rows(statement: Statement, tree: Tree, entity: Entity, target: Relati
             continue
         token = chain.first
         name = statement.tokens[token].value
-        if not _means_target(statement, reference, target, clause, name) or entity.field(name) is not None:
+        if not _means_target(statement, reference, target, clause, name, is_upsert) or entity.field(name) is not None:
             continue
         if chain.star and _is_item(statement, clause, token):
             continue  # written out above
@@ -125,14 +127,17 @@ def _whole_rows(statement: Statement, tree: Tree, entity: Entity, target: Relati
 
 
 def _means_target(
-    statement: Statement, reference: Reference, target: Relation, clause: Returning | None, name: str
+    statement: Statement, reference: Reference, target: Relation, clause: Returning | None, name: str, is_upsert: bool
 ) -> bool:
+    """Whether a lone name stands for a row of the target: by its name, in RETURNING as OLD or NEW, or as EXCLUDED."""
     item = reference.scope.find(name)
     if item is not None:
         return item.relation is target
-    if name in ("old", "new", "excluded") or (clause is not None and name in row_names(statement, target, clause)):
-        return any(item.relation is target for item in reference.scope.items)
-    return False
+    if not any(item.relation is target for item in reference.scope.items):
+        return False
+    if clause is not None and reference.chain.first >= clause.first:
+        return name in row_names(statement, target, clause)
+    return name == "excluded" and is_upsert
 
 
 def _is_item(statement: Statement, clause: Returning | None, token: int) -> bool:

@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT goes to the write view: columns as fields of its record, and the keys given with each row."""
+"""INSERT ... ON CONFLICT goes to the write view: columns as fields of its record, and the columns given with each row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     assert parts.conflict is not None
     if parts.conflict.assignments:
         assignments(statement, entity, parts.conflict.assignments)
-    returning(statement, tree, entity, parts.target, parts.returning, None)
+    returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=True)
 
 
 def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]:
@@ -121,7 +121,7 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
         elif field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
         else:
-            keys.append(field.key)
+            keys.append(field.name)
     statement.insert_before(row[1] - 1, ", " + statement.keys_literal(keys) + "::text[]")
 
 
@@ -135,7 +135,7 @@ def _select(statement: Statement, entity: Entity, parts: Insert, fields: list[Fi
             )
         if field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
-    keys = statement.keys_literal([field.key for field in fields]) + "::text[]"
+    keys = statement.keys_literal([field.name for field in fields]) + "::text[]"
     if core.end > core.first:
         statement.insert_after(core.end - 1, ", " + keys)
     else:

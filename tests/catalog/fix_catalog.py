@@ -33,7 +33,7 @@ class CatalogDatabase:
         """The names of an entity's views, for str.format: {read}, {write}, {insert}, {records}."""
         with self.postgres.connect(self.name) as connection:
             row = connection.execute(
-                "SELECT entity_id, generation, kameleon.child_name(e)"
+                "SELECT entity_id, storage_generation, kameleon.child_name(e)"
                 " FROM kameleon.kdb_entity_definitions e WHERE relid = %s::regclass",
                 (table,),
             ).fetchone()

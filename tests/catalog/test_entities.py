@@ -390,3 +390,33 @@ def test_grouping_by_the_primary_key_frees_the_other_columns(catalog: CatalogDat
         session.execute(query.format(**catalog.views("person")).encode())
     session.execute("DROP TABLE person")
     assert rows(session, "SELECT count(*) FROM pg_constraint WHERE conname LIKE 'kdb_key_%'") == [(0,)]
+
+
+def test_columns_that_swapped_names_keep_their_values_apart(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int PRIMARY KEY, a text, b text)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'was a', 'was b')".format(**catalog.views("person")))
+    for old, new in (("a", "c"), ("b", "a"), ("c", "b")):
+        session.execute(f"ALTER TABLE person RENAME COLUMN {old} TO {new}".encode())
+    views = catalog.views("person")
+    assert rows(session, "SELECT id, a, b FROM {read}".format(**views)) == [(1, "was b", "was a")]
+    session.execute("UPDATE {write} SET kdb_rec.a = 'new a', kdb_keys = '{{a}}' WHERE id = 1".format(**views))
+    assert rows(session, "SELECT id, a, b FROM {read}".format(**views)) == [(1, "new a", "was a")]
+
+
+def test_a_write_that_waited_for_ddl_goes_on(catalog: CatalogDatabase) -> None:
+    one, two = catalog.session(), catalog.session()
+    one.execute("CREATE TABLE person (id int PRIMARY KEY, a int)")
+    views = catalog.views("person")
+    with one.transaction():
+        one.execute("ALTER TABLE person ADD COLUMN b int DEFAULT 7")
+        waiting = two.pgconn
+        waiting.send_query("INSERT INTO {insert} VALUES (1, 2) RETURNING *".format(**views).encode())
+        waited_for = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        while catalog.session().execute(waited_for, (waiting.backend_pid,)).fetchone() != (1,):
+            pass
+    result = waiting.get_result()
+    assert result is not None
+    assert [result.get_value(0, column) for column in range(result.nfields)] == [b"1", b"2", b"7"]
+    while waiting.get_result() is not None:
+        pass
