@@ -56,6 +56,11 @@ class Mask(Reader):
         start = self.tokens[token].start
         self.out[start : start + len(text)] = text
 
+    def put_any(self, token: int) -> None:
+        """Something for a clause that is not looked at; a place further where the token touches a keyword: ON(...)"""
+        start = self.tokens[token].start
+        self.out[start if self.out[start - 1] == " " else start + 1] = "n"
+
     def put_name(self, token: int) -> None:
         at = self.tokens[token]
         self.out[at.start : at.end] = "n" + "_" * (at.end - at.start - 1)
@@ -179,7 +184,7 @@ class Mask(Reader):
         return token
 
     def _select(self, token: int, end: int) -> list[Core]:
-        """A query behind its WITH: set operations over SELECT, VALUES, TABLE, parentheses; then ORDER BY, LIMIT, FOR."""
+        """A query behind its WITH: set operations over SELECT, VALUES, TABLE, (...); then ORDER BY, LIMIT, FOR."""
         cores: list[Core] = []
         while True:
             token = self._select_operand(token, end, cores)
@@ -239,7 +244,7 @@ class Mask(Reader):
         stop = self.find(token, end, _CLAUSES)
         self.expressions(token, stop, total)
         if total.is_empty and token < stop:
-            self.put(token, "n")
+            self.put(token, "*")  # a word could touch the keyword: SELECT*FROM
         cores.append(Core("select", token, stop))
         if self.word(stop, end) == "into":
             stop = self.find(stop + 1, end, _CLAUSES)
@@ -268,7 +273,7 @@ class Mask(Reader):
             if token < end:
                 token = self.expect(token, end, ",")
         if total.is_empty:
-            self.put(first, "n")
+            self.put(first, "*")
 
     # --- FROM ---
 
@@ -305,12 +310,12 @@ class Mask(Reader):
                 total = Sum(self, None, "")
                 self.expressions(token + 1, stop, total)
                 if total.is_empty and token + 1 < stop:
-                    self.put(token + 1, "n")
+                    self.put_any(token + 1)
                 token = stop
             elif word == "using":
                 self.expect(token + 1, end, "(")
                 self.put(token, "ON")
-                self.put(token + 1, "n")
+                self.put_any(token + 1)
                 token = self.close(token + 1, end) + 1
                 if self.is_(token, end, "as"):
                     token += 2

@@ -152,7 +152,7 @@ def update(mask: Mask, token: int, end: int) -> None:
     stop = mask.find(token + 1, end, _AFTER_SET)
     if stop < token + 4:
         raise Unparsed(stop)
-    mask.put(token + 1, "n")
+    mask.put_any(token + 1)
     equals = _first_equals(mask, token + 1, stop)
     mask.put(equals, "=")
     total = Sum(mask, None, "")
