@@ -1,7 +1,7 @@
 """Long INSERT ... VALUES, by its head alone.
 
 A bulk load of thousands of rows needs no parse: a plain INSERT changes in its target's name only. This looks at the
-words in front of VALUES and makes sure that nothing behind it could matter; otherwise the statement takes the usual road.
+words in front of VALUES and makes sure that nothing behind it could matter; if not so, the statement is parsed.
 """
 
 from __future__ import annotations

@@ -406,6 +406,8 @@ def _note_entities(statement: Statement) -> None:
             chain = statement.chain(token)
             if chain is None:
                 continue
-            entity = statement.resolver.entity(statement.parts(chain))
-            if entity is not None:
-                statement.name(entity.entity_id)
+            parts = statement.parts(chain)
+            for length in range(1, len(parts) + 1):  # public.orders.name is a column of public.orders
+                entity = statement.resolver.entity(parts[:length])
+                if entity is not None:
+                    statement.name(entity.entity_id)

@@ -20,6 +20,7 @@ SPACES = " \t\n\r\f\v"
 _SPACE = r"[ \t\n\r\f\v]"
 _START = r"A-Za-z_\x80-\U0010ffff"
 _WORD = rf"[{_START}][{_START}0-9$]*+"
+_NOT_A_PREFIX = r"(?![eEbBxXnN]'|[uU]&['\"])"  # of a string or a quoted name
 _QUOTED = r'"(?:[^"]++|"")*+"'
 _PLAIN_STRING = r"'(?:[^']++|'')*+'"
 _ESCAPED_STRING = r"'(?:[^'\\]++|\\.|'')*+'"
@@ -76,10 +77,10 @@ def _token_pattern(standard_conforming: bool) -> re.Pattern[str]:
     return re.compile(
         rf"({_SPACE}++|{_LINE_COMMENT}|{_COMMENT_2})"  # 1 nothing
         rf"|({_E_STRING}|[bBxXnN]{string}|[uU]&{_PLAIN_STRING}|{string})"  # 2
-        rf"|((?![uU]&\"){_WORD})"  # 3
+        rf"|({_NOT_A_PREFIX}{_WORD})"  # 3
         rf"|((?:[uU]&)?{_QUOTED})"  # 4
         rf"|({_NUMBER})"  # 5
-        r"|([()\[\],;]|::?|:=|\.\.?)"  # 6
+        r"|([()\[\],;]|:=|::?|\.\.?)"  # 6
         rf"|({_OPERATOR})"  # 7
         r"|(\$[0-9]++)"  # 8
         rf"|({_DOLLAR_STRING})"  # 9 (and 10, its tag)
@@ -204,7 +205,7 @@ def _names_pattern(standard_conforming: bool) -> re.Pattern[str]:
         rf"|{_string(standard_conforming)}|{_NUMBER}|{_LINE_COMMENT}|{_COMMENT_2}|\$[0-9]++|{_DOLLAR_STRING}"
         r"|-|/(?!\*))*+"
     )
-    return re.compile(rf"{skipped}(?:([uU]&{_QUOTED})|({_WORD})|({_QUOTED})|\Z|(?s:(.)))")
+    return re.compile(rf"{skipped}(?:([uU]&{_QUOTED})|({_NOT_A_PREFIX}{_WORD})|({_QUOTED})|\Z|(?s:(.)))")
 
 
 _NAMES = {True: _names_pattern(True), False: _names_pattern(False)}
@@ -230,13 +231,13 @@ def names_in(sql: str, standard_conforming_strings: bool = True) -> set[str]:
 # --- the shape ---
 
 LITERAL_MARK = "\0"  # cannot occur in a statement: the protocol ends strings with it
-COMMENT_MARK = "\1"
+COMMENT_MARK = "\ud800"  # nor does half a character: no encoding decodes to it
 
 
 def _shape_pattern(standard_conforming: bool) -> re.Pattern[str]:
     # A name takes along what usually follows it: fewer turns of the loop. ("a""b" is skipped as two quoted names.)
     skipped = (
-        rf"(?:\"[^\"]*+\"[., ]*+|(?![eEbBxXnN]'|[uU]&['\"]){_WORD}[., ]*+|[^'\"$/\-.{_START}0-9]++"
+        rf"(?:\"[^\"]*+\"[., ]*+|{_NOT_A_PREFIX}{_WORD}[., ]*+|[^'\"$/\-.{_START}0-9]++"
         r"|\$[0-9]++|-(?!-)|/(?!\*)|\.(?![0-9]))*+"
     )
     literal = (

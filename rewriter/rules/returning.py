@@ -104,7 +104,9 @@ def row_names(statement: Statement, target: Relation, clause: Returning | None) 
     return names
 
 
-def _whole_rows(statement: Statement, tree: Tree, entity: Entity, target: Relation, clause: Returning | None) -> None:
+def _whole_rows(
+    statement: Statement, tree: Tree, entity: Entity, target: Relation, clause: Returning | None, is_upsert: bool
+) -> None:
     """A row of the target as a value has the type of the shell, not of the write view."""
     for reference in tree.references:
         chain = reference.chain

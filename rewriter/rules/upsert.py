@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT goes to the write view: columns as fields of its record, and the columns given with each row."""
+"""INSERT ... ON CONFLICT goes to the write view: columns as fields of its record, and what each row gives."""
 
 from __future__ import annotations
 
