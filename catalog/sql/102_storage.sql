@@ -324,6 +324,45 @@ BEGIN
 END
 $$;
 
+-- Takes the locks that a change of storage needs. A statement locks its view first and the documents later, and a
+-- transaction may hold one view and want the next: waiting for one lock while holding another would be a deadlock that
+-- a table, which is a single lock, does not have. So each attempt gives up well within deadlock_timeout, lets go of
+-- what it got, and tries again in another order, until the session's own lock_timeout. (LOCK of a view locks what the
+-- view reads, too.)
+CREATE OR REPLACE FUNCTION kameleon.lock_storage(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    first_views text[] := ARRAY['read', 'insert', 'write'];
+    attempt int := 0;
+    relations text;
+    own_timeout text := current_setting('lock_timeout');
+    patience interval := own_timeout::interval;
+    began timestamptz := clock_timestamp();
+BEGIN
+    LOOP
+        SELECT string_agg(format('kameleon.%I', c.relname), ', '
+                          ORDER BY c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
+        INTO relations
+        FROM pg_class c
+        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
+          AND (c.relname ~ ('^kdb_(insert|write|records)_' || entity || '_[0-9]+$') OR c.relname = 'kdb_read_' || entity);
+        EXIT WHEN relations IS NULL;
+        BEGIN
+            PERFORM set_config('lock_timeout', '100ms', true);
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relations);
+            PERFORM set_config('lock_timeout', own_timeout, true);
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF patience > interval '0' AND clock_timestamp() - began > patience THEN
+                RAISE;
+            END IF;
+        END;
+        attempt := attempt + 1;
+        PERFORM pg_sleep(0.02 * random());
+    END LOOP;
+END
+$$;
+
 -- (Re)builds everything around an entity's documents for the shell as it is now, as a new generation.
 CREATE OR REPLACE FUNCTION kameleon.build_storage(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
@@ -352,6 +391,7 @@ DECLARE
     default_steps text := '';
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
+    PERFORM kameleon.lock_storage(entity);
     child := kameleon.child_name(definition);
     write_view := format('kdb_write_%s_%s', entity, definition.storage_generation);
     insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
@@ -562,6 +602,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     child text := (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
 BEGIN
+    PERFORM kameleon.lock_storage(entity);
     PERFORM kameleon.drop_views(entity);
     EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', 'kdb_read_' || entity) || CASE WHEN current_query() ~* '\mcascade\M' THEN ' CASCADE' ELSE '' END;
     EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);

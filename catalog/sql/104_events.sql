@@ -154,7 +154,6 @@ CREATE OR REPLACE FUNCTION kameleon.fill_shells(shell regclass, related boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
-    child text;
     replication_role text := current_setting('session_replication_role');
     neighbour regclass;
 BEGIN
@@ -164,8 +163,7 @@ BEGIN
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
-    child := kameleon.child_name(definition);
-    EXECUTE format('LOCK TABLE ONLY kameleon.%I IN ACCESS EXCLUSIVE MODE', child);
+    PERFORM kameleon.lock_storage(definition.entity_id);
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
     PERFORM kameleon.lift_guard(definition.entity_id);
     PERFORM set_config('session_replication_role', 'replica', true);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import psycopg
 import pytest
@@ -420,3 +421,36 @@ def test_a_write_that_waited_for_ddl_goes_on(catalog: CatalogDatabase) -> None:
     assert [result.get_value(0, column) for column in range(result.nfields)] == [b"1", b"2", b"7"]
     while waiting.get_result() is not None:
         pass
+
+
+def test_ddl_and_writers_do_not_deadlock(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id serial PRIMARY KEY, a int)")
+    views = catalog.views("person")
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        connection = catalog.session()
+        while not stop.is_set():
+            try:
+                with connection.transaction():
+                    connection.execute("SELECT count(*) FROM {read}".format(**views))
+                    connection.execute("INSERT INTO {insert} (a) VALUES (1)".format(**views))
+                    connection.execute(
+                        "UPDATE {write} SET kdb_rec.a = 2, kdb_keys = '{{a}}' WHERE id = 1".format(**views)
+                    )
+            except psycopg.Error as error:
+                failures.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        for number in range(10):
+            session.execute(f"ALTER TABLE person ADD COLUMN c{number} int".encode())
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert failures == []
