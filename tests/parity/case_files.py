@@ -10,7 +10,7 @@ CASES = Path(__file__).parent / "cases"
 
 HEADERS = {"settings", "user", "modes"}
 FLAGS = {"batch", "pipeline", "ordered", "unordered", "shape"}
-VALUES = {"params", "types", "copy", "copy fail", "fetch", "only", "session", "modes"}
+VALUES = {"params", "types", "copy", "copy fail", "fetch", "only", "session", "modes", "refused"}
 
 DIRECTIVE = re.compile(r"^-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: ?(?P<value>.*))?$")
 DOLLAR_TAG = re.compile(r"\$(?:[A-Za-z_]\w*)?\$")
@@ -32,6 +32,7 @@ class Step:
     copy: bytes = b""
     copy_failure: str | None = None
     fetch: list[int] = field(default_factory=list)  # the row limits of successive Executes on one portal
+    refused: str = ""  # the SQLSTATE with which the proxied side refuses it; the direct side does not see it
     since: int = 0  # the PostgreSQL version it needs
     session: str | None = None  # not SQL: what follows runs in this session
     session_settings: dict[str, str] = field(default_factory=dict)
@@ -153,6 +154,8 @@ def _read_directive(step: Step, name: str, value: str) -> None:
             step.copy_failure = value
         case "fetch":
             step.fetch = [int(word) for word in value.split(",")]
+        case "refused":
+            step.refused = value
         case "only":
             step.since = int(value)
         case "session":

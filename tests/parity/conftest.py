@@ -33,10 +33,12 @@ class PairPool:
         return pair
 
     def give_back(self, pair: Pair) -> None:
-        if pair.clean():
-            self._pair = pair
-        else:
+        try:
+            pair.clean()
+        except BaseException:
             pair.close()
+            raise
+        self._pair = pair
 
     def close(self) -> None:
         if self._pair:

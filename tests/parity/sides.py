@@ -44,7 +44,7 @@ PROFILES: dict[str, dict[str, str]] = {
 
 # Fields of an error or notice that count. Left out: file, line and routine of the server's source.
 ERROR_FIELDS = {
-    "S": "severity",
+    "S": "shown severity",
     "V": "severity",
     "C": "sqlstate",
     "M": "message",
@@ -106,7 +106,8 @@ class Oids:
     def _find_type(self, oid: int, session: Connection | None) -> Type:
         sql = f"""SELECT n.nspname || '.' || t.typname, CASE WHEN t.typsubscript = 'array_subscript_handler'::regproc
                          AND t.typlen = -1 THEN 'a' ELSE t.typtype END, t.typelem, t.typbasetype
-                  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = {oid}"""
+                  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+                  WHERE t.oid = {oid}"""
         rows = self._ask(sql, session)
         if not rows:
             return Type("a type that is gone", "b", 0, 0)
@@ -253,8 +254,8 @@ class Side:
     def _line(self, session: Connection, event: Event, shape: bool) -> str:
         match event.kind:
             case "ErrorResponse" | "NoticeResponse":
-                shown = [f"{label}={event.fields[code]!r}" for code, label in ERROR_FIELDS.items() if code in event.fields]
-                return self._own(f"{event.kind}: " + ", ".join(shown))
+                named = {label: event.fields[code] for code, label in ERROR_FIELDS.items() if code in event.fields}
+                return self._own(f"{event.kind}: " + ", ".join(f"{label}={value!r}" for label, value in named.items()))
             case "ParameterDescription":
                 return "parameters: " + ", ".join(self.oids.type(oid, session).name for oid in event.types)
             case "CommandComplete" if shape:

@@ -45,4 +45,5 @@ def record(case: CaseFile, mode: str, profile: str, differences: list[Difference
     if path := os.environ.get("KAMELEON_PARITY_REPORT"):
         with open(path, "a") as report:
             for difference in differences:
-                report.write(json.dumps({"case": case.name, "mode": mode, "profile": profile} | vars(difference)) + "\n")
+                run = {"case": case.name, "mode": mode, "profile": profile}
+                report.write(json.dumps(run | vars(difference)) + "\n")

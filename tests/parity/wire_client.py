@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-TIMEOUT = 30.0
+TIMEOUT = 10.0
 PROTOCOL_3_0 = 196608
 
 
@@ -209,7 +209,9 @@ def _decode(kind: bytes, reader: Reader) -> Event:
 class Connection:
     """One session. Authentication is left to `trust`."""
 
-    def __init__(self, host: str, port: int, user: str, database: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, user: str, database: str, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._socket = socket.create_connection((host, port), timeout=TIMEOUT)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
@@ -217,7 +219,14 @@ class Connection:
         startup = {"user": user, "database": database, "client_encoding": "UTF8"} | dict(settings or {})
         pairs = b"".join(cstring(name) + cstring(value) for name, value in startup.items())
         body = struct.pack("!i", PROTOCOL_3_0) + pairs + b"\0"
-        self._send(struct.pack("!i", len(body) + 4) + body)
+        try:
+            self._log_in(struct.pack("!i", len(body) + 4) + body)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _log_in(self, startup: bytes) -> None:
+        self._send(startup)
         while True:
             kind, body = self._receive()
             if kind == b"E":
@@ -227,7 +236,9 @@ class Connection:
             if kind == b"Z":
                 return
 
-    def exchange(self, frames: bytes, syncs: int = 1, copy: CopyInput | None = None, extended: bool = False) -> list[Event]:
+    def exchange(
+        self, frames: bytes, syncs: int = 1, copy: CopyInput | None = None, extended: bool = False
+    ) -> list[Event]:
         """Send the frames; return the replies, up to the ReadyForQuery that answers the last of `syncs`."""
         self.start(frames)
         return self.finish(syncs, copy, extended)

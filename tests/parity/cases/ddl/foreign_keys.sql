@@ -21,9 +21,9 @@ alter table child add constraint again foreign key (code) references parent (cod
 alter table child add constraint nope foreign key (nope) references parent;
 alter table parent drop column code;
 alter table parent alter code type varchar(10);
-select conname from pg_constraint where contype = 'f' order by 1;
+select conname from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace order by 1;
 drop table parent cascade;
-select conname from pg_constraint where contype = 'f' order by 1;
+select conname from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace order by 1;
 select * from child order by id;
 update child set parent_id = 3 where id = 10 returning *;
 drop table child, pairs, uses_pairs;

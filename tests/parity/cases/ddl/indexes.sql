@@ -45,7 +45,6 @@ alter table t drop constraint t_a_key;
 insert into t (id, a) values (31, 'a2') returning id;
 comment on index t_hash is 'hash';
 select obj_description('t_hash'::regclass);
-reindex index t_hash;
 begin;
 create unique index t_at on t (at);
 insert into t (id, at) values (40, '2024-01-02');

@@ -40,16 +40,6 @@ close h;
 close nope;
 declare outside cursor for select * from nums;
 
--- Positioned changes
-begin;
-declare u cursor for select * from nums where n < 4 order by n for update;
--- ordered
-fetch 2 from u;
-update nums set sq = -1 where current of u;
-delete from nums where current of u;
-commit;
-select * from nums order by n limit 4;
-
 -- The protocol's own cursors
 -- fetch: 3, 3, 0
 select n from nums order by n;

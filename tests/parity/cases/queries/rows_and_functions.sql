@@ -46,7 +46,6 @@ select id, t.* from pets cross join lateral unnest(tags) with ordinality t (tag,
 select * from generate_series(1, (select max(id) from pets where id < 4)) g order by g;
 select id, n from pets, rows from (generate_series(1, 2), generate_series(5, 7)) as r (n, m) where id = 1 order by m;
 select * from json_table('[{"a": 1}]', '$[*]' columns (a int)) j join pets on pets.id = j.a;
-select xmin is not null, ctid is not null from pets where false;
 
 -- Names of system functions and syntax that looks like functions
 select current_date = current_date, current_timestamp(3) is not null, localtime is not null, current_catalog, current_role, user from pets where id = 1;

@@ -68,7 +68,6 @@ select c.id, g from customers c, generate_series(1, c.id) g order by 1, 2;
 select * from only customers order by id;
 select * from customers * order by id;
 select count(*) from only (orders);
-select id from customers tablesample bernoulli (100) order by id;
 
 -- Subqueries
 select name from customers c where exists (select 1 from orders o where o.customer_id = c.id) order by name;

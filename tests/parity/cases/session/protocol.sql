@@ -93,8 +93,6 @@ create table p (id int default $1);
 table t limit $1;
 -- params: '2024-01-01'
 select id from t where at::date = $1;
--- params: 100
-select id from t tablesample bernoulli ($1);
 -- params: 3
 select g from generate_series(1, $1) g;
 -- params: 1

@@ -61,7 +61,9 @@ insert into w values ('', null, null, null, null, '{}');
 insert into w values ('', null, null, null, null, '{}');
 
 -- Deferrable
+set client_min_messages = warning;
 create table df (id int primary key, pos int constraint pos_unique unique deferrable initially deferred);
+reset client_min_messages;
 insert into df values (1, 1), (2, 2), (3, 3);
 begin;
 update df set pos = pos + 1;
@@ -92,7 +94,9 @@ insert into bare values (1, 'x'), (1, 'x'), (null, null);
 select * from bare order by a;
 delete from bare where a = 1;
 select count(*) from bare;
+set client_min_messages = warning;
 create table none ();
+reset client_min_messages;
 insert into none default values;
 select * from none;
 select count(*) from none;

@@ -38,11 +38,3 @@ delete from t where id = $1 returning *;
 delete from t where name = $1;
 delete from t;
 select count(*) from t;
-
--- MERGE
-create table m (id int primary key, v int, note text);
-insert into m values (1, 1, 'one'), (2, 2, 'two');
-merge into m using (values (1, 10), (3, 30)) s (id, v) on m.id = s.id when matched then update set v = s.v when not matched then insert values (s.id, s.v, 'new');
-select * from m order by id;
-merge into m as x using o on x.id = o.id when matched and x.v > 5 then delete when matched then do nothing when not matched then insert (id, note) values (o.id, 'from o');
-select * from m order by id;

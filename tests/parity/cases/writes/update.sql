@@ -35,8 +35,6 @@ update t set n = 3 where id in (select t_id from o) returning id;
 update t set n = 4 where exists (select 1 from o where t_id = t.id and label = 'third') returning id;
 with x as (select 1 as id) update t set n = 5 from x where x.id = t.id returning t.id, t.n;
 update t set n = case id when 1 then 10 else 20 end, c = least(c, 5), at = at + interval '1 day' returning id, n, c, at;
-update t set tags[1] = 'first' where id = 1 returning tags;
-update t set tags[5] = 'fifth' where id = 1 returning tags;
 -- only: 18
 update t set n = n + 1 where id = 1 returning old.n, new.n, old.*;
 select * from t order by id;

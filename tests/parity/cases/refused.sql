@@ -1,0 +1,49 @@
+-- What a shared entity cannot do yet. Each is refused with 0A000 and a hint, and changes nothing; natively it works.
+
+create table t (id int primary key, tags int[], at point);
+insert into t values (1, '{1,2}', '(1,2)'), (2, null, null);
+
+-- refused: 0A000
+merge into t using (values (1)) s (id) on t.id = s.id when matched then delete;
+-- refused: 0A000
+select id from t tablesample bernoulli (100);
+-- refused: 0A000
+update t set tags[1] = 5;
+-- refused: 0A000
+insert into t (id, tags[1]) values (3, 5);
+-- refused: 0A000
+update t set at.x = 5;
+-- refused: 0A000
+reindex table t;
+-- refused: 0A000
+cluster t using t_pkey;
+-- refused: 0A000
+alter table t replica identity full;
+-- refused: 0A000
+alter table t cluster on t_pkey;
+-- refused: 0A000
+alter table t enable row level security;
+-- refused: 0A000
+create rule r as on insert to t do instead nothing;
+-- refused: 0A000
+create trigger tr before insert on t for each row execute function suppress_redundant_updates_trigger();
+-- refused: 0A000
+create policy p on t;
+-- refused: 0A000
+alter table t inherit t;
+-- refused: 0A000
+create table inheriting () inherits (t);
+-- refused: 0A000
+create statistics st on id, tags from t;
+-- refused: 0A000
+alter table t set unlogged;
+-- refused: 0A000
+alter table t add exclude using gist (at with ~=);
+-- refused: 0A000
+do $$ begin update t set tags = null; end $$;
+-- refused: 0A000
+do $$ begin perform * from t; end $$;
+-- refused: 0A000
+do $$ begin insert into t values (9); end $$;
+
+select * from t order by id;
