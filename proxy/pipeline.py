@@ -163,6 +163,8 @@ class Owed:
     #: A simple Query of several statements: each of them, and which is being answered.
     runs: tuple[Run, ...] = ()
     at = 0
+    #: Something of the answer to a simple Query has been shown.
+    begun = False
     #: The prepared statement, and when this message gives or takes a name, the one that had it before.
     statement: Statement | None = None
     previous: Statement | None = None

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from proxy import extended_query, simple_query
+from proxy import extended_query, retry, simple_query
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
@@ -93,6 +93,7 @@ class Relay:
         "_client_held",
         "_client_missing",
         "_client_streaming",
+        "_cycle",
         "_refusal",
         "_script",
         "_upstream_buffer",
@@ -141,6 +142,8 @@ class Relay:
         #: Something is going on that even a statement that looks harmless must be checked for.
         self.careful = False
         self._refusal: bytes | None = None
+        #: The extended protocol's latest messages, if nothing was going on when they began.
+        self._cycle: retry.Cycle | None = None
         self.terminated = False
         self.closing = False
         self.upstream_said_why = False
@@ -256,7 +259,8 @@ class Relay:
                         break
                     raise MalformedMessage("a string is not terminated")
                 extended = True
-                verdict = extended_query.on_bind(self, data[pos + 5 : portal_end], data[portal_end + 1 : name_end])
+                portal, name = data[pos + 5 : portal_end], data[portal_end + 1 : name_end]
+                verdict = extended_query.on_bind(self, portal, name)
             elif kind == _EXECUTE:
                 extended = True
                 verdict = extended_query.on_execute(self, data[pos + 5 : after], now)
@@ -288,7 +292,11 @@ class Relay:
                     self._run(verdict.script)
                     return
             if extended:
-                self.in_extended = True
+                if not self.in_extended:
+                    self.in_extended = True
+                    # One entry: the message itself. More, and other answers come before its own.
+                    kept = len(pipeline.queue) == 1 and end <= retry.LONGEST_KEPT and self.status == _IDLE
+                    self._cycle = retry.Cycle(data, pos) if kept else None
             elif kind == _QUERY:
                 self.in_extended = False
             if after > end:
@@ -391,6 +399,7 @@ class Relay:
             else:
                 assert head is not None
                 if step is _STAY:
+                    head.begun = True
                     if kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                 elif step is _COMPLETE:
@@ -559,13 +568,33 @@ class Relay:
             shown = translate_diagnostic(message, self.knowledge, *self._subject(head))
         if head.fate is not Fate.REPLACE:
             head.error = message
+        discarded: list[Owed] = []
         if step is Step.SKIP:
-            self.statements.take_back(self.pipeline.discard_to_sync())
+            discarded = self.pipeline.discard_to_sync()
+            self.statements.take_back(discarded)
         else:
             self.pipeline.copying_in = False
             if head.renames:
                 self.statements.take_back([head])
+        if self.knowledge is not None and not head.fate and retry.is_stale(message):
+            shown = self._on_stale(self.knowledge, head, message, len(discarded))
         return shown
+
+    def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: int) -> bytes | None:
+        """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
+        if self.status != _IDLE:
+            return retry.conflict(error, knowledge)
+        if self._script is None and len(self.pipeline.queue) == 1:
+            if head.text is not None and not head.runs and not head.begun:
+                head.fate = Fate.SWALLOW
+                self._run(retry.query(self, knowledge, head, error))
+                return b""
+            if self._cycle is not None and head.statement is not None:
+                again = retry.of_cycle(self._cycle, head.statement, discarded)
+                if again is not None:
+                    self._run(retry.pipeline(self, knowledge, again, error))
+                    return b""
+        return translate_diagnostic(error, knowledge, *self._subject(head))
 
     # --- scripts, and waiting for the store ---
 

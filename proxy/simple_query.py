@@ -36,9 +36,12 @@ def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
             if text.facts.direct and not relay.careful and not knowledge.names_dirty:
                 return _rewrite(relay, knowledge, text, now)
             return _with_care(relay, knowledge, text, now)
-    owed = Owed(Asked.QUERY)
+        owed = Owed(Asked.QUERY)
+        owed.subject = knowledge.texts.passed(sql, facts)
+    else:
+        owed = Owed(Asked.QUERY)
+        owed.subject = sql[:LONGEST_REMEMBERED]
     owed.started = now
-    owed.subject = sql if len(sql) < LONGEST_REMEMBERED else sql[:LONGEST_REMEMBERED]
     relay.pipeline.queue.append(owed)
     return None
 
@@ -48,7 +51,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     if refused is not None:
         return refusal.of_query(relay, refused, now, text.sql)
     if text.text is None:
-        return _as_it_came(relay, text, now)
+        return _as_it_came(relay, knowledge, text, now)
     spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.facts.several else []
     if len(spans) > 1 and piecewise.is_needed(spans):
         script = settle.before_script(relay, knowledge)
@@ -63,16 +66,16 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     if not text.facts.mentions or knowledge.names_dirty:
         # Still dirty: the transaction has failed, and PostgreSQL refuses whatever names a relation.
         runs = tuple(Run(span.text.encode(knowledge.codec), span.start, span.start) for span in spans)
-        return _as_it_came(relay, text, now, runs if len(runs) > 1 else ())
+        return _as_it_came(relay, knowledge, text, now, runs if len(runs) > 1 else ())
     if len(spans) > 1:
         return _several(relay, knowledge, text, spans, now)
     return _rewrite(relay, knowledge, text, now)
 
 
-def _as_it_came(relay: Relay, text: Text, now: float, runs: tuple[Run, ...] = ()) -> Verdict:
+def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs: tuple[Run, ...] = ()) -> Verdict:
     owed = Owed(Asked.QUERY)
     owed.started = now
-    owed.subject = text.sql[:LONGEST_REMEMBERED]
+    owed.subject = knowledge.texts.passed(text.sql, text.facts)
     owed.runs = runs
     relay.note_change(owed, text.facts.changes_names)
     note_prepared(relay, owed, text, None)

@@ -1,9 +1,12 @@
-"""What can be said of a statement's text without a parse: does it mention an entity, may it change names.
+"""What can be said of a statement's text without a parse: does it mention a shared entity, may it change names.
 
 This is asked for every statement, so the answers are remembered; and since most texts differ from earlier ones in their
 numbers and strings only, they are remembered by the text without them (`facts`). Whatever makes that unsafe (escapes,
 dollar quotes, quoted names beside strings) is looked at in full each time. An answer may err towards "mentions" and
 "changes": then the rewriter takes a closer look.
+
+A dedicated entity is an ordinary table, and a statement that mentions no other entity is as plain as one that mentions
+none: nobody parses it. Only whoever reads the timings wants to know its entities, and has them worked out then.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import rewriter
 from proxy import encodings
+from proxy.timing import LONGEST_REMEMBERED, Passed
 from rewriter import Kind
 from rewriter.lexer import names_in
 
@@ -39,12 +43,14 @@ _KEPT_TRACK_OF = frozenset({Kind.DEALLOCATE, Kind.DISCARD, Kind.EXECUTE, Kind.PR
 
 
 class Facts:
-    __slots__ = ("changes_names", "direct", "kind", "mentions", "plain", "several")
+    __slots__ = ("changes_names", "dedicated", "direct", "kind", "mentions", "plain", "several")
 
-    def __init__(self, kind: Kind, *, mentions: bool, changes_names: bool, several: bool) -> None:
+    def __init__(self, kind: Kind, *, mentions: bool, dedicated: bool, changes_names: bool, several: bool) -> None:
         self.kind = kind
-        #: An identifier in it is an entity's name, whatever it means there.
+        #: An identifier in it is a shared entity's name, whatever it means there.
         self.mentions = mentions
+        #: An identifier in it is a dedicated entity's name.
+        self.dedicated = dedicated
         #: Names may resolve differently after it.
         self.changes_names = changes_names
         #: There may be more than one statement in it.
@@ -68,23 +74,23 @@ class Text:
         self.facts = facts
 
 
-_UNREADABLE = Facts(Kind.UTILITY, mentions=False, changes_names=True, several=False)
+_UNREADABLE = Facts(Kind.UTILITY, mentions=False, dedicated=False, changes_names=True, several=False)
 
 
 class Texts:
     """For one snapshot and one way of reading text; shared by all sessions that have these."""
 
-    __slots__ = ("_by_key", "_digits_safe", "_encoding", "_names", "_names_without_digits", "_standard", "snapshot")
+    __slots__ = ("_by_key", "_dedicated", "_digits_safe", "_encoding", "_shared", "_standard", "snapshot")
 
     def __init__(self, snapshot: Snapshot, encoding: str | None, standard_conforming_strings: bool) -> None:
         self.snapshot = snapshot
         self._encoding = encoding
         self._standard = standard_conforming_strings
-        self._names = frozenset(snapshot.by_name)
-        drop_digits = str.maketrans("", "", _DIGITS.decode())
-        self._names_without_digits = frozenset(name.translate(drop_digits) for name in self._names)
+        shared = {entity.name for entity in snapshot.entities.values() if entity.is_shared}
+        self._shared = _Names(shared)
+        self._dedicated = _Names(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
-            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in self._names
+            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in snapshot.by_name
         )
         self._by_key: dict[bytes, Facts] = {}
 
@@ -98,25 +104,51 @@ class Texts:
         text = encodings.decode(sql, self._encoding)
         return Text(sql, text, _UNREADABLE if text is None else facts or self.facts(sql))
 
+    def passed(self, sql: bytes, facts: Facts) -> bytes | Passed:
+        """What is remembered of a statement that was passed on as it came, for the timings."""
+        if len(sql) > LONGEST_REMEMBERED:
+            sql = sql[:LONGEST_REMEMBERED]
+        return Passed(sql, self) if facts.dedicated else sql
+
     def mentions(self, text: str) -> bool:
-        return not self._names.isdisjoint(names_in(text, self._standard))
+        """Whether any identifier in it is a shared entity's name."""
+        return not self._shared.all.isdisjoint(names_in(text, self._standard))
+
+    def entities_named(self, text: str) -> tuple[int, ...]:
+        """By their names alone: an entity that shares its name with one in another schema is not told."""
+        by_name = self.snapshot.by_name
+        found = [by_name[name] for name in by_name.keys() & names_in(text, self._standard)]
+        return tuple(sorted(entity.entity_id for schemas in found if len(schemas) == 1 for entity in schemas.values()))
 
     def _look(self, sql: bytes, key: bytes) -> Facts:
         if not self._digits_safe or len(key) > _LONGEST_REMEMBERED or _DIGITS_MATTER.search(key) is not None:
-            return self._judge(sql, self._names)
-        facts = self._judge(key, self._names_without_digits)
+            return self._judge(sql, self._shared.all, self._dedicated.all)
+        facts = self._judge(key, self._shared.without_digits, self._dedicated.without_digits)
         if len(self._by_key) >= _REMEMBERED:
             self._by_key.clear()
         self._by_key[key] = facts
         return facts
 
-    def _judge(self, sql: bytes, names: frozenset[str]) -> Facts:
+    def _judge(self, sql: bytes, shared: frozenset[str], dedicated: frozenset[str]) -> Facts:
         text = encodings.decode(sql, self._encoding)
         if text is None:
             return _UNREADABLE
+        names = names_in(text, self._standard)
         return Facts(
             rewriter.classify(text),
-            mentions=not names.isdisjoint(names_in(text, self._standard)),
+            mentions=not shared.isdisjoint(names),
+            dedicated=not dedicated.isdisjoint(names),
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
         )
+
+
+class _Names:
+    """Names of entities, and what is left of them in a text without its digits."""
+
+    __slots__ = ("all", "without_digits")
+
+    def __init__(self, names: set[str]) -> None:
+        drop_digits = str.maketrans("", "", _DIGITS.decode())
+        self.all = frozenset(names)
+        self.without_digits = frozenset(name.translate(drop_digits) for name in names)

@@ -10,19 +10,30 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import rewriter
 from rewriter import lexer
 
 if TYPE_CHECKING:
+    from proxy.texts import Texts
     from rewriter import Rewritten
 
 #: A statement longer than this is remembered by its beginning, so that a history of 10 MB scripts stays small.
 LONGEST_REMEMBERED = 2048
 
+
+class Passed(NamedTuple):
+    """A statement that was passed on as it came and mentions dedicated entities."""
+
+    sql: bytes
+    texts: Texts
+
+
+#: A statement: the client's bytes, or what the rewriter made of them.
+Subject: TypeAlias = "bytes | Passed | Rewritten"
 #: (statement, perf_counter at its first byte, perf_counter at its completion, command tag or b"" after an error)
-Sample: TypeAlias = "tuple[bytes | Rewritten, float, float, bytes]"
+Sample: TypeAlias = "tuple[Subject, float, float, bytes]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,12 @@ class Timings:
     def _timing(self, sample: Sample) -> StatementTiming:
         subject, started, ended, tag = sample
         entities: tuple[int, ...] = ()
-        if isinstance(subject, bytes):
-            text = subject[:LONGEST_REMEMBERED].decode("utf-8", "replace")
+        if isinstance(subject, bytes | Passed):
+            sql = subject if isinstance(subject, bytes) else subject.sql
+            text = sql[:LONGEST_REMEMBERED].decode("utf-8", "replace")
             kind, shape = rewriter.classify(text), _shape_of(text)
+            if isinstance(subject, Passed):
+                entities = subject.texts.entities_named(text)
         else:
             kind, shape, entities = subject.kind, subject.shape, subject.entities
         return StatementTiming(

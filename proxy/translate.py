@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from catalog.model import Entity, Index
 from catalog.store import STALE_SQLSTATE
 from proxy.wire.backend import Backend, Diagnostic
-from rewriter import original_position
+from rewriter import Rewritten, original_position
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.statements import Run
-    from rewriter import Rewritten
+    from proxy.timing import Subject
 
 _OURS = (b"kdb_", b"kameleon", b"subfield ")
 
@@ -39,10 +39,10 @@ _TEXT_OF_KEY = re.compile(r"\(*data ->> '((?:[^']|'')*)'::text\)*(?:::[a-z_]+(?:
 
 
 def translate_diagnostic(
-    message: bytes, knowledge: Knowledge, subject: bytes | Rewritten, runs: tuple[Run, ...] = ()
+    message: bytes, knowledge: Knowledge, subject: Subject, runs: tuple[Run, ...] = ()
 ) -> bytes | None:
     """The frame to show for it: None as it came, empty for one that is not to be shown."""
-    moved = bool(runs) or not isinstance(subject, bytes)
+    moved = bool(runs) or isinstance(subject, Rewritten)
     if not moved and not any(mark in message for mark in _OURS):
         return None
     came = Diagnostic.decode(message[0], message[5:])
@@ -57,7 +57,7 @@ def translate_diagnostic(
     return None if shown == came.fields else Diagnostic(came.kind, shown).encode()
 
 
-def _move_position(fields: dict[str, str], subject: bytes | Rewritten, runs: tuple[Run, ...]) -> None:
+def _move_position(fields: dict[str, str], subject: Subject, runs: tuple[Run, ...]) -> None:
     position = int(fields["P"])
     offset = 0
     if runs:
@@ -67,7 +67,7 @@ def _move_position(fields: dict[str, str], subject: bytes | Rewritten, runs: tup
             del fields["P"]
             return
         subject, offset, position = run.subject, run.offset, position - run.sent_offset
-    if not isinstance(subject, bytes):
+    if isinstance(subject, Rewritten):
         assignment = _ASSIGNMENT.match(subject.sql, position - 1)
         if assignment is not None and fields.get("C") == "42804":
             # Of a column PostgreSQL points at the value that does not fit, of a sub-field at the sub-field.

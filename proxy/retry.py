@@ -1,0 +1,179 @@
+"""A statement that met an older catalog than upstream's: refreshed, rewritten and sent once more.
+
+Another session or another proxy may change an entity between the rewriting of a statement and its arrival. The view
+that it names is gone then, or it reaches the guarded table; either way it fails without having done anything. Where
+that is all that the client would see of it (a simple Query of one statement, or one cycle of Parse, Bind, Describe,
+Execute and Sync, outside of a transaction, with nothing sent after it), the client need not know: it gets the second
+try's answer. Inside a transaction it is told to retry that (40001).
+"""
+
+from __future__ import annotations
+
+import re
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from catalog.store import STALE_SQLSTATE
+from proxy import settle
+from proxy.errors import error_response
+from proxy.pipeline import Asked, Fate, Owed
+from proxy.translate import translate_diagnostic
+from proxy.verdicts import REFRESH, Script
+from proxy.wire.backend import IDLE, Diagnostic, ReadyForQuery
+from proxy.wire.framing import HEADER_SIZE, unpack_length
+from proxy.wire.frontend import PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
+from rewriter import RewriteError
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge
+    from proxy.relay import Relay
+    from proxy.statements import Statement
+    from rewriter import Rewritten
+
+#: A cycle that came in a larger chunk than this is not kept for a second try.
+LONGEST_KEPT = 16 * 1024
+
+_GONE = re.compile(rb'relation "(?:kameleon\.)?kdb_[a-z]+_\d')
+
+
+class Cycle(NamedTuple):
+    """Where the messages between two Syncs begin in the chunk that they came in. What is in them is looked at when it
+    is needed, which is next to never."""
+
+    chunk: bytes
+    start: int
+
+
+class Again(NamedTuple):
+    """The messages about one statement, Sync left out, and how many of them have been answered."""
+
+    statement: Statement
+    messages: list[tuple[Asked, bytes]]
+    answered: int
+
+
+def of_cycle(cycle: Cycle, statement: Statement, discarded: int) -> Again | None:
+    """None unless all of the cycle is here, it is about this statement only, and none of its rows has been shown."""
+    messages: list[tuple[Asked, bytes]] = []
+    data, position = cycle
+    while len(data) - position >= HEADER_SIZE:
+        kind = data[position]
+        after = position + 1 + unpack_length(data, position + 1)[0]
+        message = data[position:after]
+        if kind == Frontend.SYNC:
+            answered = len(messages) - discarded
+            if answered < 0 or any(asked is Asked.EXECUTE for asked, _ in messages[:answered]):
+                return None
+            return Again(statement, messages, answered)
+        asked = _about(statement, kind, message[HEADER_SIZE:])
+        if asked is None:
+            return None
+        messages.append((asked, message))
+        position = after
+    return None
+
+
+def _about(statement: Statement, kind: int, body: bytes) -> Asked | None:
+    if kind == Frontend.PARSE:
+        return Asked.PARSE if body.startswith(statement.name + b"\0") else None
+    if kind == Frontend.BIND:
+        return Asked.BIND if body[body.find(0) + 1 :].startswith(statement.name + b"\0") else None
+    if kind == Frontend.DESCRIBE:
+        if body[0] == PORTAL:
+            return Asked.DESCRIBE_PORTAL
+        return Asked.DESCRIBE_STATEMENT if body[1:] == statement.name + b"\0" else None
+    return Asked.EXECUTE if kind == Frontend.EXECUTE else None
+
+
+def is_stale(error: bytes) -> bool:
+    # Both are looked for in the whole frame first: nearly every error has neither.
+    if STALE_SQLSTATE.encode() not in error and b"kdb_" not in error:
+        return False
+    fields = Diagnostic.decode(error[0], error[5:]).fields
+    code = fields.get("C", b"").decode("ascii", "replace")
+    return code == STALE_SQLSTATE or (code == "42P01" and _GONE.search(fields.get("M", b"")) is not None)
+
+
+def conflict(error: bytes, knowledge: Knowledge) -> bytes:
+    """What a transaction is told that met a change of an entity made by another one."""
+    message = Diagnostic.decode(error[0], error[5:]).fields.get("M", b"").decode(knowledge.codec, "replace")
+    shown = translate_diagnostic(error, knowledge, b"") or error
+    text = Diagnostic.decode(shown[0], shown[5:]).fields.get("M", b"").decode(knowledge.codec, "replace")
+    return error_response(
+        "could not serialize access due to concurrent change of a table",
+        sqlstate="40001",
+        detail=text if "kdb_" not in text else message.partition(" ")[0],
+        hint="The transaction might succeed if retried.",
+        encoding=knowledge.codec,
+    )
+
+
+def query(relay: Relay, knowledge: Knowledge, failed: Owed, error: bytes) -> Script:
+    """Again, a simple Query of one statement."""
+    yield failed
+    yield from _catch_up(relay, knowledge)
+    assert failed.text is not None
+    rewritten = _rewritten(knowledge, failed.text.text)
+    first = failed.subject
+    if rewritten is None or isinstance(first, bytes) or rewritten.sql == first.sql:
+        _show(relay, knowledge, error, first)
+        return
+    again = Owed(Asked.QUERY)
+    again.started = failed.started
+    again.subject = rewritten
+    relay.note_change(again, failed.text.facts.changes_names)
+    relay.inject(Query(rewritten.sql.encode(knowledge.codec)).encode(), again)
+
+
+def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) -> Script:
+    """Again, one cycle of the extended protocol: what has been answered already is answered unseen."""
+    sync = Owed(Asked.SYNC, Fate.SWALLOW)
+    relay.pipeline.queue[0] = sync
+    yield sync
+    yield from _catch_up(relay, knowledge)
+    statement = failed.statement
+    rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
+    sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
+    if rewritten is None or rewritten.prelude is not None or sent == statement.sent:
+        _show(relay, knowledge, error, statement.subject)
+        return
+    statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
+    relay.statements.parse(statement)
+    parse = Parse(statement.name, sent, statement.param_types).encode()
+    messages = [Close(STATEMENT, statement.name).encode()]
+    owed = [Owed(Asked.CLOSE, Fate.HIDE)]
+    if failed.messages[0][0] is not Asked.PARSE:
+        messages.append(parse)
+        owed.append(Owed(Asked.PARSE, Fate.HIDE))
+    started = perf_counter()
+    for number, (asked, message) in enumerate(failed.messages):
+        again = Owed(asked, Fate.HIDE if number < failed.answered else Fate.FORWARD)
+        again.statement, again.subject, again.started = statement, rewritten, started
+        again.renames = asked is Asked.PARSE
+        messages.append(parse if asked is Asked.PARSE else message)
+        owed.append(again)
+    relay.inject(b"".join(messages) + SYNC, *owed, Owed(Asked.SYNC))
+
+
+def _catch_up(relay: Relay, knowledge: Knowledge) -> Script:
+    yield REFRESH
+    knowledge.follow_store()
+    if knowledge.names_dirty and relay.status == IDLE:
+        yield from settle.ask(relay, knowledge)
+        relay.take_refusal()
+
+
+def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, ...] = ()) -> Rewritten | None:
+    """None where there is no second try: then the first error stands."""
+    if text is None or knowledge.names_dirty:
+        return None
+    try:
+        return knowledge.rewrite(text, param_types)
+    except RewriteError:
+        return None
+
+
+def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: bytes | Rewritten) -> None:
+    relay.write_client(
+        (translate_diagnostic(error, knowledge, subject) or error) + ReadyForQuery(relay.status).encode()
+    )
