@@ -160,8 +160,12 @@ BEGIN
         FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'UPDATE']),
                      (format('kdb_write_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
                      (format('kdb_insert_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT']),
-                     -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone
-                     (kameleon.child_name(definition), ARRAY['MAINTAIN'])) AS v (name, privileges)
+                     -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone.
+                     -- SELECT: PostgreSQL shows the key of a unique violation to those who may read the whole table
+                     -- with the index. Documents may still hold the values of dropped columns, though: then only the owner.
+                     (kameleon.child_name(definition),
+                      CASE WHEN EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.dropped)
+                           THEN ARRAY['MAINTAIN'] ELSE ARRAY['MAINTAIN', 'SELECT'] END)) AS v (name, privileges)
         JOIN pg_class c ON c.relname = v.name AND c.relnamespace = 'kameleon'::regnamespace
     LOOP
         FOR granted IN
@@ -173,7 +177,8 @@ BEGIN
         FOR granted IN
             SELECT x.grantee, string_agg(DISTINCT x.privilege_type, ', ') AS privileges
             FROM aclexplode(coalesce(shell.relacl, acldefault('r', shell.relowner))) AS x
-            WHERE x.privilege_type = ANY (target.privileges) AND x.grantee <> target.relowner
+            WHERE (x.privilege_type = ANY (target.privileges) OR (x.privilege_type = 'SELECT' AND x.grantee = shell.relowner))
+              AND x.grantee <> target.relowner
             GROUP BY x.grantee
         LOOP
             EXECUTE format('GRANT %s ON kameleon.%I TO %s', granted.privileges, target.name,

@@ -193,7 +193,8 @@ BEGIN
     child := kameleon.child_name(definition);
     IF definition.shell_filled THEN
         EXECUTE format('TRUNCATE ONLY kameleon.%I', child);
-        -- every document is written anew, with all its fields
+        -- every document is written anew, with all its fields and no others
+        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = entity AND dropped;
         IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.missing_value IS NOT NULL) THEN
             UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = entity;
             UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
@@ -205,6 +206,7 @@ BEGIN
                    kameleon.pack_stored(entity, 'kdb_row.%I'), definition.relid::regclass);
     EXECUTE format('DELETE FROM ONLY %s', definition.relid::regclass);
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
+    PERFORM kameleon.sync_grants(entity);
     PERFORM kameleon.set_guard(entity);
 END
 $$;

@@ -454,3 +454,44 @@ def test_ddl_and_writers_do_not_deadlock(catalog: CatalogDatabase) -> None:
         for writer in writers:
             writer.join()
     assert failures == []
+
+
+def test_the_key_of_a_violation_is_shown_to_whom_it_is_shown_natively(catalog: CatalogDatabase) -> None:
+    role = f"writer_{catalog.name}"
+    owner = catalog.session()
+    owner.execute(f"CREATE ROLE {role} LOGIN; CREATE TABLE person (id int PRIMARY KEY, secret text)".encode())
+    owner.execute(f"GRANT INSERT ON person TO {role}".encode())
+    try:
+        session = catalog.session(user=role)
+        insert = "INSERT INTO {insert} VALUES (1)".format(**catalog.views("person"))
+        session.execute(insert.encode())
+
+        def detail() -> str | None:
+            with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+                session.execute(insert.encode())
+            return caught.value.diag.message_detail
+
+        assert detail() is None
+        owner.execute(f"GRANT SELECT ON person TO {role}".encode())
+        assert "=(1) already exists." in str(detail())
+        # the documents still hold what the column held: nobody may look at them then
+        owner.execute("ALTER TABLE person DROP COLUMN secret")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("SELECT * FROM {records}".format(**catalog.views("person")))
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
+def test_drop_cascade_tells_what_went(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("CREATE VIEW everybody AS SELECT * FROM {read}".format(**catalog.views("person")))
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        session.execute("DROP TABLE person")
+    notices: list[str] = []
+    session.add_notice_handler(lambda notice: notices.append(f"{notice.severity}: {notice.message_primary}"))
+    session.execute("DROP TABLE person CASCADE")
+    assert [notice for notice in notices if notice.startswith("NOTICE")] == [
+        "NOTICE: drop cascades to view public.everybody"
+    ]
