@@ -16,6 +16,7 @@ from catalog.loader import parse_session_state, session_state_sql
 from proxy import encodings
 from proxy.row_descriptions import RowDescriptions
 from proxy.texts import Texts
+from rewriter import RewriteError
 
 if TYPE_CHECKING:
     from catalog.model import Names, Snapshot
@@ -122,15 +123,29 @@ class Knowledge:
             self.spoil()
 
     def rewrite(self, text: str, param_types: tuple[int, ...] = ()) -> Rewritten:
-        """Raises rewriter.RewriteError. `names` must not be dirty."""
+        """Raises RewriteError. `names` must not be dirty."""
         assert self.names is not None
-        return self.database.rewriter.rewrite(
+        rewritten = self.database.rewriter.rewrite(
             text,
             self.snapshot,
             self.names,
             standard_conforming_strings=self.standard_conforming_strings,
             param_types=param_types,
         )
+        if self.encoding != "utf-8" and rewritten.touched:
+            self._check_encodable(rewritten.sql)
+        return rewritten
+
+    def _check_encodable(self, sql: str) -> None:
+        """A column that the rewriter spelt out may have a name that the client could not have written."""
+        try:
+            sql.encode(self.codec)
+        except UnicodeEncodeError as error:
+            character = sql[error.start].encode().hex(" ")
+            raise RewriteError(
+                f'character with byte sequence 0x{character} in encoding "UTF8" has no equivalent in the client\'s',
+                sqlstate="22P05",
+            ) from error
 
     def _take_committed(self) -> None:
         self._base = self.snapshot = self.database.store.snapshot

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from proxy import extended_query, retry, simple_query
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
@@ -34,10 +36,11 @@ from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_length
 from proxy.wire.frontend import LENGTH_LIMITS, Frontend
 
+log = structlog.get_logger(__name__)
+
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
-    from proxy.timing import Timings
-    from rewriter import Rewritten
+    from proxy.timing import Subject, Timings
 
 
 class Shell(Protocol):
@@ -182,10 +185,8 @@ class Relay:
     def receive_client(self, data: bytes) -> None:
         try:
             self._walk_client(data)
-        except ProxyError as error:
-            self.fail(error)
-        except MalformedMessage as error:
-            self.fail(ClientViolation(f"invalid message format: {error}"))
+        except Exception as error:
+            self._give_up(error, ClientViolation)
 
     def _walk_client(self, data: bytes) -> None:
         if self.closing:
@@ -333,10 +334,8 @@ class Relay:
     def receive_upstream(self, data: bytes) -> None:
         try:
             self._walk_upstream(data)
-        except ProxyError as error:
-            self.fail(error)
-        except MalformedMessage as error:
-            self.fail(UpstreamViolation(f"upstream sent a malformed message: {error}"))
+        except Exception as error:
+            self._give_up(error, UpstreamViolation)
 
     def _walk_upstream(self, data: bytes) -> None:
         if self.closing:
@@ -541,7 +540,7 @@ class Relay:
     def shown_row_description(self, message: bytes) -> bytes:
         return self._row_description(message) or message
 
-    def _subject(self, head: Owed | None) -> tuple[bytes | Rewritten, tuple[Run, ...]]:
+    def _subject(self, head: Owed | None) -> tuple[Subject, tuple[Run, ...]]:
         if head is None:
             return b"", ()
         if head.statement is not None and head.asked is not Asked.QUERY:
@@ -670,10 +669,20 @@ class Relay:
             self._awaits_store = False
             try:
                 self._advance()
-            except ProxyError as error:
-                self.fail(error)
+            except Exception as error:
+                self._give_up(error, ClientViolation)
 
     # --- the end ---
+
+    def _give_up(self, error: Exception, violation: type[ProxyError]) -> None:
+        """Whatever went wrong, the other sessions go on, and this client is told."""
+        if isinstance(error, ProxyError):
+            self.fail(error)
+        elif isinstance(error, MalformedMessage):
+            self.fail(violation(f"invalid message format: {error}"))
+        else:
+            log.error("session failed", exc_info=error)
+            self.fail(ProxyError("internal error of the proxy, which has it in its log"))
 
     def fail(self, error: ProxyError) -> None:
         """The session cannot go on. The client is told why, unless that would be read as a part of a row."""

@@ -28,6 +28,10 @@ log = structlog.get_logger(__name__)
 _BACKLOG = 1024
 
 
+#: For cancel requests on their way, once the last client is gone.
+_LAST_GRACE = 2.0
+
+
 class ProxyServer:
     def __init__(self, settings: Settings, upstream: UpstreamAddress) -> None:
         self.settings = settings
@@ -74,7 +78,7 @@ class ProxyServer:
             log.warning("statements cut off", sessions=len(self._sessions))
             for session in list(self._sessions):
                 session.cut()
-        await self.tasks.stop()
+        await self.tasks.stop(_LAST_GRACE)
         await self.stores.close()
 
     async def cancel(self, request: CancelRequest) -> None:

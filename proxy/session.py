@@ -132,6 +132,8 @@ class Session:
         self._client.hold(held)
 
     def close(self) -> None:
+        if self._relay is not None and self._relay.pipeline.queue:
+            self._cancel_statement()
         self._client.close()
         if self._upstream is not None:
             self._upstream.write(TERMINATE)
@@ -156,7 +158,6 @@ class Session:
     def cut(self) -> None:
         """The time for draining is over."""
         if self._relay is not None and not self._ended:
-            self._cancel_statement()
             self.idle()
         else:
             self._end()

@@ -23,9 +23,11 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._done)
 
-    async def stop(self) -> None:
-        """Cancel what runs, and wait until it has."""
-        running = list(self._running)
+    async def stop(self, grace: float = 0.0) -> None:
+        """Cancel what still runs after the grace, and wait until it has ended."""
+        running = set(self._running)
+        if running and grace:
+            _, running = await asyncio.wait(running, timeout=grace)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
