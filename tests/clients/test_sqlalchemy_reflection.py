@@ -122,7 +122,11 @@ async def test_constraints_and_indexes(inspected: Any) -> None:
 
 async def test_a_views_definition_names_the_table(inspected: Any) -> None:
     definition = await inspected("get_view_definition", "cheap")
-    assert definition.split() == ["SELECT", "code,", "price", "FROM", "parts", "WHERE", "(price", "<", "(2)::numeric);"]
+    # PostgreSQL 15 qualifies the columns even where there is one table only.
+    assert (
+        " ".join(definition.replace("parts.", "").split())
+        == "SELECT code, price FROM parts WHERE (price < (2)::numeric);"
+    )
 
 
 async def test_reflected_tables_are_usable(target: Target, engine: Any) -> None:
