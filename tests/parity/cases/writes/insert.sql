@@ -45,6 +45,17 @@ insert into d default values returning *;
 insert into d (note) values (default), ('x') returning id, note;
 select * from d order by id;
 
+create type pt as (x int, y text);
+create table parts (id int primary key, a int[], m int[][], p pt);
+insert into parts (id, a[1], a[3]) values (1, 10, 30) returning *;
+insert into parts (id, a[2:3], m[1][2]) values (2, '{5,6}', 7) returning *;
+insert into parts (id, p.x) values (3, 1) returning *;
+insert into parts (id, p.y, p.x) select 4, 'y', 4 returning *;
+insert into parts (id, a[1]) values (5, 'x');
+insert into parts (id, p.z) values (5, 1);
+insert into parts (id, a, a[1]) values (5, '{}', 1);
+select * from parts order by id;
+
 -- Errors
 insert into t values (1, 'dup');
 insert into t (id, name) values (80, 'x'), (80, 'y');

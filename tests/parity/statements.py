@@ -1,0 +1,277 @@
+"""Hypothesis strategies: tables, rows and statements, as SQL text.
+
+What is generated is valid more often than not, but not always: errors must be equal too. Nothing in it depends on the
+order in which rows lie on disk, on the clock, or on a random number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+NAMES = ["a", "b", "c", "d", "Odd", "order", "ü"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type: its name, literals of it, and whether `min`, `sum` and `+ 1` make sense for it."""
+
+    name: str
+    literals: tuple[str, ...]
+    ordered: bool = True
+    number: bool = False
+
+
+KINDS = (
+    Kind("int", ("0", "1", "-7", "2147483647", "'12'", "1.5"), number=True),
+    Kind("smallint", ("0", "-1", "32767", "40000"), number=True),
+    Kind("bigint", ("0", "9007199254740993", "-9223372036854775808", "5"), number=True),
+    Kind("numeric", ("0", "1.10", "1.1", "'NaN'", "-123456789012345678901234567890.5", "'Infinity'"), number=True),
+    Kind("numeric(6,2)", ("0", "1.005", "-9999.99", "10000", "'NaN'"), number=True),
+    Kind("double precision", ("0", "'-0'", "0.1", "1e300", "'NaN'", "'-Infinity'", "1.0 / 3")),
+    Kind("real", ("0", "0.1", "16777217", "'Infinity'")),
+    Kind("text", ("''", "'a'", "'it''s'", "' sp '", "'NULL'", "'grüße 🦎'", "E'tab\\t\\\\'", "repeat('xy', 40)")),
+    Kind("varchar(5)", ("''", "'abc'", "'abcde   '", "'abcdef'")),
+    Kind("char(4)", ("''", "'ab'", "'ab  '", "'abcde'")),
+    Kind("boolean", ("true", "false", "'yes'", "'maybe'")),
+    Kind("date", ("'2024-02-29'", "'infinity'", "'0044-03-15 BC'", "'2024-02-30'")),
+    Kind("timestamp(3)", ("'2024-01-02 03:04:05.6789'", "'-infinity'", "'2024-01-01'")),
+    Kind("timestamptz", ("'2024-07-01 12:00+00'", "'2024-07-01 12:00 Asia/Tokyo'", "'infinity'", "'0001-01-01 BC'")),
+    Kind("time", ("'10:00'", "'24:00'", "'23:59:59.999999'")),
+    Kind("interval", ("'1 mon -2 days 03:00'", "'30 days'", "'1 month'", "'-00:00:00.5'", "'P1Y'")),
+    Kind("bytea", ("'\\x'", "'\\xdeadbeef'", "'\\x00ff'", "'text'")),
+    Kind(
+        "jsonb", ("'null'", "'{\"a\": 1}'", "'[1, 2, null]'", "'\"x\"'", '\'{"a": {"b": 1e2}}\'', "'{'"), ordered=False
+    ),
+    Kind("json", ("'null'", '\'{"b": 1,  "a": 2, "b": 3}\'', "'[]'", "'1.0'"), ordered=False),
+    Kind("uuid", ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'00000000-0000-0000-0000-000000000000'", "'x'")),
+    Kind("int[]", ("'{}'", "'{1,NULL,3}'", "array[1,2]", "'[2:3]={5,6}'", "'{a}'")),
+    Kind("text[]", ("'{}'", '\'{a,NULL,"NULL",""}\'', "array['x,y', '\"']")),
+    Kind("int4range", ("'[1,5)'", "'empty'", "'(,3]'", "'[5,1]'")),
+    Kind("inet", ("'10.0.0.1'", "'::1/64'", "'300.0.0.1'")),
+    Kind("bit varying", ("B''", "B'101'")),
+    Kind("point", ("'(1,2)'", "'(NaN,-0)'"), ordered=False),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    kind: Kind
+    suffix: str  # NOT NULL, DEFAULT and so on
+
+    @property
+    def quoted(self) -> str:
+        return '"' + self.name + '"'
+
+
+@dataclass
+class Table:
+    name: str
+    fields: list[Field]
+    key: bool
+
+    @property
+    def definition(self) -> str:
+        columns = ["id int" + (" primary key" if self.key else "")]
+        columns += [f"{field.quoted} {field.kind.name}{field.suffix}" for field in self.fields]
+        return f"create table {self.name} ({', '.join(columns)})"
+
+    @property
+    def order(self) -> list[str]:
+        return ["id", *(field.quoted for field in self.fields if field.kind.ordered)]
+
+
+def literal(field: Field) -> st.SearchStrategy[str]:
+    return st.sampled_from((*field.kind.literals, "null", "default"))
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> Field:
+    kind = draw(st.sampled_from(KINDS))
+    suffix = draw(st.sampled_from(("", "", "", " not null", f" default {kind.literals[0]}", " unique")))
+    if suffix == " unique" and not kind.ordered:
+        suffix = ""
+    return Field(draw(st.sampled_from(NAMES)), kind, suffix)
+
+
+@st.composite
+def tables(draw: st.DrawFn, name: str) -> Table:
+    found = draw(st.lists(fields(), max_size=4, unique_by=lambda field: field.name))
+    return Table(name, found, draw(st.booleans()))
+
+
+@st.composite
+def rows(draw: st.DrawFn, chosen: list[Field]) -> str:
+    values = [str(draw(st.integers(0, 6))), *(draw(literal(field)) for field in chosen)]
+    return f"({', '.join(values)})"
+
+
+def columns(table: Table) -> st.SearchStrategy[list[Field]]:
+    if not table.fields:
+        return st.just([])
+    return st.lists(st.sampled_from(table.fields), unique=True, max_size=len(table.fields))
+
+
+RETURNING = st.sampled_from(("", "", " returning *", " returning id", " returning id + 1 as next"))
+
+
+@st.composite
+def inserts(draw: st.DrawFn, table: Table) -> str:
+    chosen = draw(columns(table))
+    values = ", ".join(draw(st.lists(rows(chosen), min_size=1, max_size=4)))
+    listed = ", ".join(["id", *(field.quoted for field in chosen)])
+    conflict = ""
+    if table.key:
+        changes = [f"{field.quoted} = excluded.{field.quoted}" for field in chosen] or ["id = excluded.id"]
+        conflict = draw(
+            st.sampled_from(
+                (
+                    "",
+                    "",
+                    " on conflict do nothing",
+                    " on conflict (id) do nothing",
+                    f" on conflict (id) do update set {', '.join(changes)}",
+                    f" on conflict (id) do update set {changes[0]} where {table.name}.id > 2",
+                )
+            )
+        )
+    return f"insert into {table.name} ({listed}) values {values}{conflict}{draw(RETURNING)}"
+
+
+@st.composite
+def copies(draw: st.DrawFn, target: Table, source: Table) -> str:
+    """INSERT ... SELECT from the other table."""
+    return f"insert into {target.name} (id) select id + {draw(st.integers(10, 20))} from {source.name}{draw(RETURNING)}"
+
+
+@st.composite
+def conditions(draw: st.DrawFn, table: Table, alias: str = "") -> str:
+    prefix = alias + "." if alias else ""
+    simple = [f"{prefix}id {op} {n}" for op in ("=", "<", ">=", "<>") for n in (1, 3)] + [f"{prefix}id in (1, 2, 5)"]
+    for field in table.fields:
+        simple += [f"{prefix}{field.quoted} is null", f"{prefix}{field.quoted} is not null"]
+        if field.kind.ordered:
+            simple += [f"{prefix}{field.quoted} {op} {field.kind.literals[0]}" for op in ("=", ">", "is distinct from")]
+    return draw(st.sampled_from(simple))
+
+
+@st.composite
+def wheres(draw: st.DrawFn, table: Table, alias: str = "") -> str:
+    found = draw(st.lists(conditions(table, alias), max_size=2))
+    return " where " + draw(st.sampled_from((" and ", " or "))).join(found) if found else ""
+
+
+@st.composite
+def updates(draw: st.DrawFn, table: Table, other: Table) -> str:
+    if not table.fields:
+        return f"update {table.name} set id = id where id = {draw(st.integers(0, 6))}"
+    chosen = draw(st.lists(st.sampled_from(table.fields), unique=True, min_size=1, max_size=2))
+    values = [draw(literal(field)) for field in chosen]
+    if len(chosen) > 1 and draw(st.booleans()):
+        changes = f"({', '.join(field.quoted for field in chosen)}) = ({', '.join(values)})"
+    else:
+        changes = ", ".join(f"{field.quoted} = {value}" for field, value in zip(chosen, values, strict=True))
+    if draw(st.booleans()):
+        return f"update {table.name} set {changes}{draw(wheres(table))}{draw(RETURNING)}"
+    return (
+        f"update {table.name} set {changes} from {other.name} o where o.id = {table.name}.id returning {table.name}.*"
+    )
+
+
+@st.composite
+def deletes(draw: st.DrawFn, table: Table, other: Table) -> str:
+    using = draw(st.sampled_from(("", f" using {other.name} o where o.id = {table.name}.id returning {table.name}.*")))
+    if using:
+        return f"delete from {table.name}{using}"
+    return f"delete from {table.name}{draw(wheres(table))}{draw(RETURNING)}"
+
+
+@st.composite
+def expressions(draw: st.DrawFn, table: Table, alias: str) -> str:
+    prefix = alias + "."
+    found = [f"{prefix}*", f"{prefix}id", f"{prefix}id + 1 as sum", f"{alias}", f"row_to_json({alias})", "1.5 as n"]
+    for field in table.fields:
+        column = prefix + field.quoted
+        found += [column, f"{column}::text", f"{column} is null as missing", f"coalesce({column}, {column})"]
+        if field.kind.number:
+            found += [f"{column} * 2", f"-{column}"]
+    return draw(st.sampled_from(found))
+
+
+@st.composite
+def selects(draw: st.DrawFn, table: Table, other: Table) -> str:
+    alias = draw(st.sampled_from((table.name, "x", '"Al ias"')))
+    shown = "" if alias == table.name else f" {alias}"
+    listed = ", ".join(draw(st.lists(expressions(table, alias), min_size=1, max_size=3)))
+    where = draw(wheres(table, alias))
+    match draw(st.integers(0, 7)):
+        case 0:
+            order = ", ".join(f"{alias}.{name}" for name in table.order)
+            return f"select {listed} from {table.name}{shown}{where} order by {order} limit 3"
+        case 1:
+            aggregates = f"count(*), min({alias}.id), array_agg({alias}.id order by {alias}.id)"
+            return f"select {aggregates} from {table.name}{shown}{where}"
+        case 2:
+            ordered_fields = [field for field in table.fields if field.kind.ordered]
+            if ordered_fields:
+                column = f"{alias}.{draw(st.sampled_from(ordered_fields)).quoted}"
+                return f"select {column}, count(*) from {table.name}{shown}{where} group by {column}"
+            return f"table {table.name}"
+        case 3:
+            join = draw(st.sampled_from(("join", "left join", "right join", "full join")))
+            return f"select {listed}, o.* from {table.name}{shown} {join} {other.name} o on o.id = {alias}.id{where}"
+        case 4:
+            exists = f"exists (select 1 from {other.name} where id = {alias}.id)"
+            return f"select {listed} from {table.name}{shown} where {exists}"
+        case 5:
+            return f"with w as (select * from {table.name}{shown}{where}) select w.*, w from w"
+        case 6:
+            both = draw(st.sampled_from(("union", "union all", "intersect", "except")))
+            return f"select id from {table.name} {both} select id from {other.name}"
+    return f"select {listed} from {table.name}{shown}{where}"
+
+
+@st.composite
+def changes_of_shape(draw: st.DrawFn, table: Table) -> str:
+    field = draw(fields())
+    adds = f"alter table {table.name} add column {field.quoted} {field.kind.name}{field.suffix.replace(' unique', '')}"
+    if not table.fields:
+        return adds
+    old = draw(st.sampled_from(table.fields))
+    return draw(
+        st.sampled_from(
+            (
+                adds,
+                f"alter table {table.name} drop column {old.quoted}",
+                f"alter table {table.name} rename column {old.quoted} to {field.quoted}",
+                f"alter table {table.name} alter column {old.quoted} set default {old.kind.literals[-1]}",
+                f"alter table {table.name} alter column {old.quoted} drop default",
+                f"alter table {table.name} alter column {old.quoted} set not null",
+                f"create index on {table.name} (id, {old.quoted})",
+                f"truncate {table.name}",
+            )
+        )
+    )
+
+
+@st.composite
+def scripts(draw: st.DrawFn, size: int = 8) -> list[str]:
+    """Two tables and what happens to them."""
+    one, two = draw(tables("one")), draw(tables("two"))
+    script = [one.definition, two.definition, draw(inserts(one)), draw(inserts(two))]
+    for _ in range(draw(st.integers(1, size))):
+        table, other = draw(st.sampled_from(((one, two), (two, one))))
+        statement = st.one_of(
+            selects(table, other),
+            selects(table, other),
+            inserts(table),
+            copies(table, other),
+            updates(table, other),
+            deletes(table, other),
+            changes_of_shape(table),
+            st.sampled_from(("begin", "rollback", "commit", "savepoint s", "rollback to s")),
+        )
+        script.append(draw(statement))
+    return [*script, "rollback", "table one", "table two"]

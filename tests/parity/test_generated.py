@@ -1,0 +1,45 @@
+"""Generated tables, rows and statements: direct and proxied answer alike, statement by statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.parity.case_files import Step
+from tests.parity.comparison import Difference, Pair, flatten
+from tests.parity.conftest import PairPool
+from tests.parity.statements import scripts
+
+MODES = st.sampled_from(("simple", "extended", "binary"))
+
+
+@pytest.fixture(scope="module")
+def generated_pair(parity_pairs: PairPool) -> Iterator[Pair]:
+    taken = parity_pairs.take()
+    for side in taken.sides():
+        side.begin("parity_owner", {"client_min_messages": "warning"})
+    yield taken
+    parity_pairs.give_back(taken)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(script=scripts(), mode=MODES)
+def test_generated_statements(generated_pair: Pair, script: list[str], mode: str) -> None:
+    compare(generated_pair, script, mode)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(script=scripts(size=20), mode=MODES)
+def test_many_generated_statements(generated_pair: Pair, script: list[str], mode: str) -> None:
+    compare(generated_pair, script, mode)
+
+
+def compare(pair: Pair, script: list[str], mode: str) -> None:
+    for statement in ["rollback", "drop table if exists one, two cascade", *script]:
+        direct, proxied = (flatten(side.run("main", Step(0, statement), mode)) for side in pair.sides())
+        if direct != proxied:
+            pytest.fail(f"[{mode}] after {script}\n{Difference('here', statement, direct, proxied)}", pytrace=False)
