@@ -1,14 +1,15 @@
-"""The skeleton of a statement: what is left when expressions are blanked out, at the same offsets.
+"""The skeleton of a statement: what is left when expressions are taken out.
 
 sqlglot misreads much of what PostgreSQL takes (`$1,$2`, `OPERATOR(pg_catalog.~)`, `WHERE CURRENT OF c`, `a[1] = 2`,
 names that are keywords elsewhere), and none of it matters to a rewrite. So the parser is shown the skeleton only:
 
     SELECT o.id, lower($1) ~* 'x' FROM public.orders o WHERE o.id = ANY (SELECT id FROM "Log")
-    SELECT n                      FROM n_____.n_____ n WHERE            (SELECT n  FROM n____)
+    SELECT n FROM n.n n WHERE ( SELECT n FROM n )
 
-Each query keeps its keywords, its relations with their aliases, and its sub-selects; each name becomes a harmless word
-of the same length. An expression becomes the sum of its *atoms*: sub-selects, and column references that name something
-interesting (`public.orders.id`, or the target of a DML statement: `o`). Anything else in it needs no understanding.
+Each query keeps its keywords, its relations with their aliases, and its sub-selects; each name becomes a harmless "n",
+known again by its place (`Skeleton.token_at`). An expression becomes the sum of its *atoms*: sub-selects, and column
+references that a rule may have to look at (`public.orders.id`, or the target of a DML statement: `o`). Anything else in
+it needs no understanding.
 
 The clause boundaries are PostgreSQL's reserved words at the right depth of parentheses; they cannot be anything else.
 While it goes, the mask notes where the parts of each DML statement are (`parts.Insert` and so on).
@@ -37,39 +38,35 @@ _BEFORE_OPERAND = frozenset(
 class Mask(Reader):
     """Writes a skeleton, clause by clause. Each method takes the token it begins at and returns the one behind."""
 
-    def __init__(self, tokens: list[Token], length: int, entity_names: frozenset[str]) -> None:
+    def __init__(self, tokens: list[Token], entity_names: frozenset[str]) -> None:
         super().__init__(tokens)
         self.entity_names = entity_names
         self.row_names: set[str] = set()  # what DML statements call rows of their targets
-        self.out = [" "] * length
-        self.found = Skeleton("")
+        self.found = Skeleton()
+        self._pieces: list[str] = []
+        self._length = 0
 
     def skeleton(self, first: int, end: int) -> Skeleton:
         """The skeleton of the one query or DML statement in these tokens."""
         self.query(first, end)
-        self.found.text = "".join(self.out)
+        self.found.text = " ".join(self._pieces)
         return self.found
 
     # --- writing ---
 
-    def put(self, token: int, text: str) -> None:
-        start = self.tokens[token].start
-        self.out[start : start + len(text)] = text
-
-    def put_any(self, token: int) -> None:
-        """Something for a clause that is not looked at; a place further where the token touches a keyword: ON(...)"""
-        start = self.tokens[token].start
-        self.out[start if self.out[start - 1] == " " else start + 1] = "n"
+    def put(self, text: str) -> None:
+        self._pieces.append(text)
+        self._length += len(text) + 1
 
     def put_name(self, token: int) -> None:
-        at = self.tokens[token]
-        self.out[at.start : at.end] = "n" + "_" * (at.end - at.start - 1)
+        """Any name is "n"; which one it was is found by its place."""
+        self.found.token_at[self._length] = token
+        self.put("n")
 
     def put_chain(self, chain: Chain) -> None:
-        for token in range(chain.first, chain.end, 2):
-            self.put_name(token)
-            if token + 1 < chain.end:
-                self.put(token + 1, ".")
+        self.put_name(chain.first)
+        for _ in range(chain.first + 2, chain.end, 2):
+            self.put(".n")
 
     # --- expressions ---
 
@@ -83,10 +80,10 @@ class Mask(Reader):
             if kind is PUNCTUATION and at.value == "(":
                 close = self.close(token, end)
                 if self.opens_query(token, end):
-                    total.add(token)
-                    self.put(token, "(")
+                    total.next()
+                    self.put("(")
                     self.query(token + 1, close)
-                    self.put(close, ")")
+                    self.put(")")
                 else:
                     self.expressions(token + 1, close, total)
                 token = close + 1
@@ -95,9 +92,9 @@ class Mask(Reader):
                     raise Unparsed(token)  # a query where none can be
                 chain = self.chain(token, end)
                 if self._refers(chain, first, end):
-                    total.add(token)
+                    total.next()
                     self.put_chain(chain)
-                    self.found.chains[at.start] = chain
+                    self.found.chains[token] = chain
                 token = chain.end + (2 if chain.star else 0)
             else:
                 token += 1
@@ -145,10 +142,10 @@ class Mask(Reader):
         return []
 
     def _with(self, token: int, end: int) -> int:
-        self.put(token, "WITH")
+        self.put("WITH")
         token += 1
         if self.is_(token, end, "recursive") and self.word(token + 1, end) not in ("(", "as"):
-            self.put(token, "RECURSIVE")
+            self.put("RECURSIVE")
             token += 1
         while True:
             if token >= end or not self.tokens[token].is_name:
@@ -157,22 +154,20 @@ class Mask(Reader):
             token += 1
             if self.is_(token, end, "("):
                 token = self.close(token, end) + 1
-            self.expect(token, end, "as")
-            self.put(token, "AS")
-            token += 1
+            token = self.expect(token, end, "as")
             if self.is_(token, end, "not"):
                 token += 1
             if self.is_(token, end, "materialized"):
                 token += 1
             self.expect(token, end, "(")
             close = self.close(token, end)
-            self.put(token, "(")
+            self.put("AS (")
             self.query(token + 1, close)
-            self.put(close, ")")
+            self.put(")")
             token = self._search_and_cycle(close + 1, end)
             if not self.is_(token, end, ","):
                 return token
-            self.put(token, ",")
+            self.put(",")
             token += 1
 
     def _search_and_cycle(self, token: int, end: int) -> int:
@@ -190,17 +185,16 @@ class Mask(Reader):
             token = self._select_operand(token, end, cores)
             if self.word(token, end) not in SET_OPERATORS:
                 break
-            self.put(token, self.tokens[token].value.upper())
+            self.put(self.word(token, end).upper())
             token += 1
             if self.word(token, end) in ("all", "distinct"):
                 token += 1
-        total = Sum(self, token, "LIMIT")
+        total = Sum(self, "LIMIT")
         while token < end:
             if self.word(token, end) not in TAIL:
                 raise Unparsed(token)
             following = self.find(token + 1, end, _CLAUSES)
             if self.word(token, end) != "for":  # FOR UPDATE OF a names relations of this query, not columns
-                total.keyword(token)
                 self.expressions(token + 1, following, total)
             token = following
         return cores
@@ -211,28 +205,27 @@ class Mask(Reader):
             return self._select_core(token, end, cores)
         if word == "values":
             stop = self.find(token + 1, end, _CLAUSES)
-            self.rows(token, stop)
+            self._rows(token + 1, stop)
             cores.append(Core("values", token + 1, stop))
             return stop
         if word == "table":
-            self.put(token, "FROM")
+            self.put("SELECT * FROM")
             relation, after = self.relation(token + 1, end)
             relation.takes_alias = False
             cores.append(Core("table", token + 1, after))
             return after
         if self.is_(token, end, "("):
             close = self.close(token, end)
-            if close + 1 < end or self.word(token + 1, end) != "table":  # sqlglot has no INSERT INTO n (FROM n)
-                self.put(token, "(")
-                self.put(close, ")")
+            self.put("(")
             cores += self.query(token + 1, close)
+            self.put(")")
             return close + 1
         raise Unparsed(token)
 
     def _select_core(self, token: int, end: int, cores: list[Core]) -> int:
-        self.put(token, "SELECT")
+        self.put("SELECT")
         token += 1
-        total = Sum(self, None, "")
+        total = Sum(self)
         if self.word(token, end) == "all":
             token += 1
         elif self.word(token, end) == "distinct":
@@ -243,28 +236,24 @@ class Mask(Reader):
                 token = close + 1
         stop = self.find(token, end, _CLAUSES)
         self.expressions(token, stop, total)
-        if total.is_empty and token < stop:
-            self.put(token, "*")  # a word could touch the keyword: SELECT*FROM
+        total.settle()
         cores.append(Core("select", token, stop))
         if self.word(stop, end) == "into":
             stop = self.find(stop + 1, end, _CLAUSES)
         if self.word(stop, end) == "from":
-            self.put(stop, "FROM")
+            self.put("FROM")
             stop = self.from_list(stop + 1, end)
-        total = Sum(self, stop, "WHERE")
+        total = Sum(self, "WHERE")
         while self.word(stop, end) in _FILTERS:
             following = self.find(stop + 1, end, _CLAUSES)
-            total.keyword(stop)
             self.expressions(stop + 1, following, total)
             stop = following
         return stop
 
-    def rows(self, token: int, end: int) -> None:
+    def _rows(self, token: int, end: int) -> None:
         """VALUES (..), (..) becomes one SELECT: sqlglot does not take VALUES everywhere."""
-        self.put(token, "SELECT")
-        total = Sum(self, None, "")
-        first = token + 1
-        token = first
+        self.put("SELECT")
+        total = Sum(self)
         while token < end:
             self.expect(token, end, "(")
             close = self.close(token, end)
@@ -272,8 +261,7 @@ class Mask(Reader):
             token = close + 1
             if token < end:
                 token = self.expect(token, end, ",")
-        if total.is_empty:
-            self.put(first, "*")
+        total.settle()
 
     # --- FROM ---
 
@@ -283,7 +271,7 @@ class Mask(Reader):
             token = self._joined(token, end)
             if not self.is_(token, end, ","):
                 break
-            self.put(token, ",")
+            self.put(",")
             token += 1
         if token < end and self.word(token, end) not in _CLAUSES:
             raise Unparsed(token)
@@ -295,27 +283,23 @@ class Mask(Reader):
         while token < end:
             word = self.word(token, end)
             if word in JOINS:
-                join = token
                 while not self.is_(token, end, "join"):
                     if self.word(token, end) not in JOINS and not self.is_(token, end, "outer"):
                         raise Unparsed(token)
                     token += 1
                 if word in ("cross", "natural"):
-                    self.put(join, "CROSS")
-                self.put(token, "JOIN")
+                    self.put("CROSS")
+                self.put("JOIN")
                 token = self._item(token + 1, end)
             elif word == "on":
-                self.put(token, "ON")
                 stop = self._on_end(token + 1, end)
-                total = Sum(self, None, "")
-                self.expressions(token + 1, stop, total)
-                if total.is_empty and token + 1 < stop:
-                    self.put_any(token + 1)
+                condition = Sum(self, "ON")
+                self.expressions(token + 1, stop, condition)
+                condition.settle()
                 token = stop
             elif word == "using":
                 self.expect(token + 1, end, "(")
-                self.put(token, "ON")
-                self.put_any(token + 1)
+                self.put("ON n")
                 token = self.close(token + 1, end) + 1
                 if self.is_(token, end, "as"):
                     token += 2
@@ -332,30 +316,29 @@ class Mask(Reader):
             token += 1
         if self.is_(token, end, "("):
             close = self.close(token, end)
-            self.put(token, "(")
+            self.put("(")
             if self.opens_query(token, end):
                 self.query(token + 1, close)
             else:
                 stop = self._joined(token + 1, close)
                 if stop != close:
                     raise Unparsed(stop)
-            self.put(close, ")")
+            self.put(")")
             return self.alias(close + 1, end)[1]
         if self.is_(token, end, "rows") and self.is_(token + 1, end, "from") and self.is_(token + 2, end, "("):
-            return self._function(token, token + 2, end)
+            return self._function(token + 2, end)
         if not self.is_(token, end, "only"):
             chain = self.chain(token, end)
             if self.is_(chain.end, end, "("):
-                return self._function(token, chain.end, end)
+                return self._function(chain.end, end)
         return self.relation(token, end)[1]
 
-    def _function(self, name: int, parenthesis: int, end: int) -> int:
+    def _function(self, parenthesis: int, end: int) -> int:
         """f(...) [WITH ORDINALITY] [alias], ROWS FROM (...), XMLTABLE(...), JSON_TABLE(...), collation for (...)"""
         close = self.close(parenthesis, end)
-        self.put(name, "n")
-        self.put(parenthesis, "(")
-        self.expressions(parenthesis + 1, close, Sum(self, None, ""))
-        self.put(close, ")")
+        self.put("n(")
+        self.expressions(parenthesis + 1, close, Sum(self))
+        self.put(")")
         token = close + 1
         if self.is_(token, end, "with") and self.is_(token + 1, end, "ordinality"):
             token += 2
@@ -388,7 +371,7 @@ class Mask(Reader):
             token = self.close(token, end) + 1
             if self.is_(token, end, "repeatable"):
                 token = self.close(token + 1, end) + 1
-        self.found.relations[self.tokens[chain.first].start] = relation
+        self.found.relations[chain.first] = relation
         return relation, token
 
     def alias(self, token: int, end: int, *, is_target: bool = False) -> tuple[int | None, int]:

@@ -30,16 +30,14 @@ _AFTER_SET = frozenset(("from", "where", "returning"))
 
 
 def insert(mask: Mask, token: int, end: int) -> None:
-    mask.put(token, "INSERT")
-    mask.expect(token + 1, end, "into")
-    mask.put(token + 1, "INTO")
-    chain = mask.chain(token + 2, end)
+    chain = mask.chain(mask.expect(token + 1, end, "into"), end)
+    mask.put("INSERT INTO")
     mask.put_chain(chain)
     relation = Relation(chain, chain.first, chain.end)
     token = chain.end
     if mask.is_(token, end, "as"):
+        mask.put("AS")
         relation.alias, token = mask.alias(token, end, is_target=True)
-        mask.put(chain.end, "AS")
     mask.watch(relation)
     columns = None
     if mask.is_(token, end, "(") and not mask.opens_query(token, end):
@@ -64,17 +62,15 @@ def insert(mask: Mask, token: int, end: int) -> None:
     default_values = mask.is_(source, conflict, "default")
     if default_values:
         mask.expect(source + 1, conflict, "values")
-        mask.put(source, "SELECT")
-        mask.put(source + 1, "n")
+        mask.put("SELECT n")
         if source + 2 != conflict:
             raise Unparsed(source + 2)
     else:
         cores = mask.query(source, conflict)
-    mask.found.relations[mask.tokens[chain.first].start] = relation
-    total = Sum(mask, min(conflict, returning), "RETURNING")
+    mask.found.relations[chain.first] = relation
+    total = Sum(mask, "RETURNING")
     on_conflict = _conflict(mask, conflict, returning, total) if conflict < returning else None
-    total.keyword(returning)
-    mask.found.targets[mask.tokens[chain.first].start] = Insert(
+    mask.found.targets[chain.first] = Insert(
         relation,
         columns,
         overriding,
@@ -144,24 +140,19 @@ def _returning(mask: Mask, token: int, end: int, total: Sum) -> Returning | None
 
 
 def update(mask: Mask, token: int, end: int) -> None:
-    mask.put(token, "UPDATE")
+    mask.put("UPDATE")
     relation, token = mask.relation(token + 1, end, is_target=True)
     mask.watch(relation)
     mask.expect(token, end, "set")
-    mask.put(token, "SET")
     stop = mask.find(token + 1, end, _AFTER_SET)
     if stop < token + 4:
         raise Unparsed(stop)
-    mask.put_any(token + 1)
-    equals = _first_equals(mask, token + 1, stop)
-    mask.put(equals, "=")
-    total = Sum(mask, None, "")
+    total = Sum(mask, "SET n =")
     assignments = _assignments(mask, token + 1, stop, total)
-    if total.is_empty:
-        mask.put(equals + 1, "n")
+    total.settle()
     from_clause = None
     if mask.is_(stop, end, "from"):
-        mask.put(stop, "FROM")
+        mask.put("FROM")
         after = mask.find(stop + 1, end, _AFTER_FROM)
         from_clause = (stop + 1, after)
         if mask.from_list(stop + 1, after) != after:
@@ -169,20 +160,16 @@ def update(mask: Mask, token: int, end: int) -> None:
         stop = after
     current_of = _current_of(mask, stop, end)
     returning = _where_and_returning(mask, stop, end)
-    mask.found.targets[mask.tokens[relation.chain.first].start] = Update(
-        relation, tuple(assignments), from_clause, returning, current_of
-    )
+    mask.found.targets[relation.chain.first] = Update(relation, tuple(assignments), from_clause, returning, current_of)
 
 
 def delete(mask: Mask, token: int, end: int) -> None:
-    mask.put(token, "DELETE")
-    mask.expect(token + 1, end, "from")
-    mask.put(token + 1, "FROM")
-    relation, token = mask.relation(token + 2, end, is_target=True)
+    mask.put("DELETE FROM")
+    relation, token = mask.relation(mask.expect(token + 1, end, "from"), end, is_target=True)
     mask.watch(relation)
     from_clause = None
     if mask.is_(token, end, "using"):
-        mask.put(token, "USING")
+        mask.put("USING")
         after = mask.find(token + 1, end, _AFTER_FROM)
         from_clause = (token + 1, after)
         if mask.from_list(token + 1, after) != after:
@@ -190,7 +177,7 @@ def delete(mask: Mask, token: int, end: int) -> None:
         token = after
     current_of = _current_of(mask, token, end)
     returning = _where_and_returning(mask, token, end)
-    mask.found.targets[mask.tokens[relation.chain.first].start] = Delete(relation, from_clause, returning, current_of)
+    mask.found.targets[relation.chain.first] = Delete(relation, from_clause, returning, current_of)
 
 
 def _current_of(mask: Mask, token: int, end: int) -> int | None:
@@ -202,13 +189,13 @@ def _current_of(mask: Mask, token: int, end: int) -> int | None:
 def _where_and_returning(mask: Mask, token: int, end: int) -> Returning | None:
     returning = mask.find(token, end, _RETURNING)
     if mask.is_(token, end, "where"):
-        total = Sum(mask, token, "WHERE")
+        total = Sum(mask, "WHERE")
         mask.expressions(token + 1, returning, total)
     elif token != returning:
         raise Unparsed(token)
     if returning == end:
         return None
-    return _returning(mask, returning, end, Sum(mask, returning, "RETURNING"))
+    return _returning(mask, returning, end, Sum(mask, "RETURNING"))
 
 
 def _first_equals(mask: Mask, first: int, end: int) -> int:

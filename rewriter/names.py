@@ -28,7 +28,8 @@ class Resolver:
             return self._search(parts[0])
         if len(parts) > 3 or (len(parts) == 3 and parts[0] != self._names.database):
             return None
-        return by_schema.get(parts[-2])
+        # a schema that the client may not use hides what is in it: PostgreSQL refuses it in its own words
+        return None if (parts[-2], parts[-1]) in self._names.hiding else by_schema.get(parts[-2])
 
     def _search(self, name: str) -> Entity | None:
         by_schema = self._snapshot.by_name[name]

@@ -94,7 +94,6 @@ def parse(skeleton: Skeleton, tokens: list[Token], hidden: str | None = None) ->
 class _Walk:
     def __init__(self, skeleton: Skeleton, tokens: list[Token]) -> None:
         self.skeleton = skeleton
-        self.index_at = {token.start: index for index, token in enumerate(tokens)}
         self.tokens = tokens
         self.tree = Tree()
         self.seen = 0
@@ -181,7 +180,7 @@ class _Walk:
         target = node.this
         relation = self._relation(target)
         called = relation.alias if relation.alias is not None else relation.chain.end - 1
-        dml = self.skeleton.targets[self.tokens[relation.chain.first].start]
+        dml = self.skeleton.targets[relation.chain.first]
         scope.items.append(Item(self.tokens[called].value, relation, dml=dml))
         for key, value in node.args.items():
             if key == "with_" or key == "this":
@@ -193,14 +192,14 @@ class _Walk:
                     self.node(child, outer if is_source else scope, ctes)
 
     def _column(self, node: exp.Column, scope: Scope | None) -> None:
-        chain = self.skeleton.chains.get(_start(node.parts[0]))
+        chain = self.skeleton.chains.get(self._token(node.parts[0]))
         if chain is not None and scope is not None:
             self.tree.references.append(Reference(chain, scope))
 
     def _relation(self, node: exp.Expr) -> Relation:
         if not isinstance(node, exp.Table):
             raise Unparsed(0)
-        relation = self.skeleton.relations.get(_start(node.parts[0]))
+        relation = self.skeleton.relations.get(self._token(node.parts[0]))
         if relation is None:
             raise Unparsed(0)
         self.seen += 1
@@ -210,11 +209,8 @@ class _Walk:
         return self._name(node.args["alias"].this)
 
     def _name(self, identifier: exp.Expr) -> str:
-        return self.tokens[self.index_at[_start(identifier)]].value
+        return self.tokens[self._token(identifier)].value
 
-
-def _start(identifier: exp.Expr) -> int:
-    start = identifier.meta.get("start")
-    if start is None:
-        raise Unparsed(0)
-    return int(start)
+    def _token(self, identifier: exp.Expr) -> int:
+        """Which name it was; -1 for a name that only fills a place."""
+        return self.skeleton.token_at.get(identifier.meta.get("start", -1), -1)

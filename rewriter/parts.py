@@ -112,7 +112,10 @@ Dml = Insert | Update | Delete
 
 @dataclass(slots=True)
 class Skeleton:
-    text: str
-    relations: dict[int, Relation] = field(default_factory=dict)  # by offset of their first name
-    chains: dict[int, Chain] = field(default_factory=dict)  # column references, likewise
-    targets: dict[int, Dml] = field(default_factory=dict)  # by offset of the target's first name
+    """What is parsed, and what there is to know of it. The keys are the tokens that names begin with."""
+
+    text: str = ""
+    token_at: dict[int, int] = field(default_factory=dict)  # by offset in the text
+    relations: dict[int, Relation] = field(default_factory=dict)
+    chains: dict[int, Chain] = field(default_factory=dict)  # column references
+    targets: dict[int, Dml] = field(default_factory=dict)

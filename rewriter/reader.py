@@ -110,6 +110,13 @@ class Reader:
         return end
 
 
+def is_balanced(tokens: list[Token]) -> bool:
+    """Whether every parenthesis and bracket has its partner; where not, no grammar takes the text."""
+    partners = closing_of(tokens)
+    marks = [index for index, token in enumerate(tokens) if token.kind is PUNCTUATION and token.value in "()[]"]
+    return len(marks) == 2 * sum(partners[index] >= 0 for index in marks)
+
+
 def closing_of(tokens: list[Token]) -> list[int]:
     """For each opening parenthesis or bracket the index of its partner, -1 elsewhere and where it has none."""
     partners = [-1] * len(tokens)

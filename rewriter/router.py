@@ -21,6 +21,7 @@ from rewriter.mask import Mask
 from rewriter.names import Resolver
 from rewriter.parse import parse
 from rewriter.parts import Unparsed
+from rewriter.reader import is_balanced
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
 from rewriter.rules.utility import lock, truncate, vacuum
@@ -54,7 +55,8 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
     try:
         _rewrite(statement, kind, frozenset(named))
     except (Unparsed, RecursionError) as error:
-        refusal = _refusal(statement, named, error)
+        # Unbalanced text is left for PostgreSQL to refuse, in its own words.
+        refusal = _refusal(statement, named, error) if is_balanced(tokens) else None
         if refusal is not None:
             raise refusal from error
         return Routed(kind)
@@ -93,7 +95,7 @@ def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
 
 
 def _query(statement: Statement, first: int, end: int, named: frozenset[str], hidden: str | None = None) -> None:
-    skeleton = Mask(statement.tokens, len(statement.sql), named).skeleton(first, end)
+    skeleton = Mask(statement.tokens, named).skeleton(first, end)
     tree = parse(skeleton, statement.tokens, hidden)
     for rule in RULES:
         rule(statement, tree)

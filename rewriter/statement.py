@@ -84,19 +84,29 @@ class Statement:
 
     def replace(self, first: int, end: int, text: str) -> None:
         """Tokens [first, end), with what lies between them, become `text`."""
-        self.edits.append(Edit(self.tokens[first].start, self.tokens[end - 1].end, text))
+        self._edit(self.tokens[first].start, self.tokens[end - 1].end, text)
 
     def cut(self, first: int, following: int) -> None:
         """Takes out all text from one token to the start of another."""
-        self.edits.append(Edit(self.tokens[first].start, self.tokens[following].start, ""))
+        self._edit(self.tokens[first].start, self.tokens[following].start, "")
 
     def insert_before(self, token: int, text: str) -> None:
         start = self.tokens[token].start
-        self.edits.append(Edit(start, start, text))
+        self._edit(start, start, text)
 
     def insert_after(self, token: int, text: str) -> None:
         end = self.tokens[token].end
-        self.edits.append(Edit(end, end, text))
+        self._edit(end, end, text)
+
+    def _edit(self, start: int, end: int, text: str) -> None:
+        """Keeps words apart that a quoted name has stood between: FROM"orders"WHERE."""
+        before = self.sql[start - 1 : start]
+        after = self.sql[end : end + 1]
+        if _in_word(before) and _in_word(text[:1] or after):
+            text = " " + text
+        if text and _in_word(after) and _in_word(text[-1:]):
+            text += " "
+        self.edits.append(Edit(start, end, text))
 
     def name(self, entity_id: int) -> None:
         self.entities[entity_id] = None
@@ -120,6 +130,10 @@ class Statement:
             return "'{" + ",".join(keys) + "}'"
         quoted = ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
         return "E'{" + quoted.replace("\\", "\\\\").replace("'", "\\'") + "}'"
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in ("_", "$") or character > "\x7f"
 
 
 def field_list(names: list[str], qualifier: str) -> str:

@@ -38,17 +38,18 @@ def _read(statement: Statement, item: Item) -> None:
 
 def _check_for_twins(statement: Statement, scope: Scope) -> None:
     """a.orders and b.orders may stand in one FROM without aliases; once one of them is an alias they may not."""
-    plain = [item for item in scope.items if item.relation is not None and item.relation.alias is None]
-    if len(plain) < 2:
-        return
-    names = [item.name for item in plain]
-    for item in plain:
-        if names.count(item.name) < 2 or item.is_cte or item.relation is None:
+    seen: dict[str, int | tuple[str, ...]] = {}
+    for item in scope.items:
+        relation = item.relation
+        if relation is None or relation.alias is not None or item.is_cte:
             continue
-        chain = item.relation.chain
-        if chain.end - chain.first > 1 and statement.resolver.shared(statement.parts(chain)) is not None:
+        parts = statement.parts(relation.chain)
+        entity = statement.resolver.shared(parts)
+        meant = tuple(parts) if entity is None else entity.entity_id
+        other = seen.setdefault(item.name, meant)
+        if other != meant and (isinstance(other, int) or isinstance(meant, int)):
             raise statement.refuse(
-                chain.first,
+                relation.chain.first,
                 f'two relations called "{item.name}" in one FROM clause are not supported for a shared entity',
                 hint="Give each of them an alias.",
             )
