@@ -15,7 +15,7 @@ from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
 from proxy.sql_prepare import note_prepared, quoted
 from proxy.statements import Statement
-from proxy.timing import LONGEST_REMEMBERED
+from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.verdicts import Before, Hold, Script, Verdict
 from proxy.wire.backend import RowDescription
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse
@@ -43,6 +43,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     rewritten: Rewritten | None = None
     changes_names = False
     version = 0
+    passed: bytes | Passed = parse.sql[:LONGEST_REMEMBERED]
     if knowledge is not None:
         knowledge.follow_store()
         text = knowledge.texts.text(parse.sql)
@@ -64,12 +65,14 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
             if refused is not None:
                 return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
         changes_names = text.facts.changes_names
+        passed = knowledge.texts.passed(parse.sql, text.facts)
         version = knowledge.version
     statement = Statement(
         parse.name,
         parse.sql,
         parse.param_types,
         sent=sent,
+        passed=passed,
         rewritten=rewritten,
         version=version,
         changes_names=changes_names,
@@ -132,8 +135,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
     if statement is not None:
         rewritten = statement.rewritten
         if rewritten is None:
-            sql = statement.sql
-            owed.subject = sql if len(sql) < LONGEST_REMEMBERED else sql[:LONGEST_REMEMBERED]
+            owed.subject = statement.passed
         else:
             owed.subject = rewritten
             owed.statement = statement

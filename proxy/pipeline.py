@@ -25,7 +25,7 @@ from proxy.wire.backend import Backend
 if TYPE_CHECKING:
     from proxy.statements import Run, Statement
     from proxy.texts import Text
-    from rewriter import Rewritten
+    from proxy.timing import Subject
 
 
 class Asked(IntEnum):
@@ -156,8 +156,8 @@ class Owed:
     outcome = Outcome.PENDING
     #: perf_counter() when the first byte of it was sent.
     started = 0.0
-    #: The statement being answered: the client's bytes, or what the rewriter made of them.
-    subject: bytes | Rewritten = b""
+    #: The statement being answered.
+    subject: Subject = b""
     #: A simple Query that was rewritten: the client's text, should it have to be rewritten again.
     text: Text | None = None
     #: A simple Query of several statements: each of them, and which is being answered.

@@ -22,13 +22,13 @@ from proxy.verdicts import REFRESH, Script
 from proxy.wire.backend import IDLE, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, unpack_length
 from proxy.wire.frontend import PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
-from rewriter import RewriteError
+from rewriter import RewriteError, Rewritten
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
     from proxy.statements import Statement
-    from rewriter import Rewritten
+    from proxy.timing import Subject
 
 #: A cycle that came in a larger chunk than this is not kept for a second try.
 LONGEST_KEPT = 16 * 1024
@@ -115,7 +115,7 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, error: bytes) -> Scr
     assert failed.text is not None
     rewritten = _rewritten(knowledge, failed.text.text)
     first = failed.subject
-    if rewritten is None or isinstance(first, bytes) or rewritten.sql == first.sql:
+    if rewritten is None or not isinstance(first, Rewritten) or rewritten.sql == first.sql:
         _show(relay, knowledge, error, first)
         return
     again = Owed(Asked.QUERY)
@@ -173,7 +173,7 @@ def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, .
         return None
 
 
-def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: bytes | Rewritten) -> None:
+def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject) -> None:
     relay.write_client(
         (translate_diagnostic(error, knowledge, subject) or error) + ReadyForQuery(relay.status).encode()
     )

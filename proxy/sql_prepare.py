@@ -52,6 +52,7 @@ def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | N
             encoded,
             text.sql,
             sent=text.sql if rewritten is None else rewritten.sql.encode(relay.knowledge.codec),
+            passed=relay.knowledge.texts.passed(text.sql, text.facts),
             rewritten=rewritten,
             version=relay.knowledge.version,
             prepared_by_sql=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from proxy.pipeline import Owed
+    from proxy.timing import Passed, Subject
     from rewriter import Rewritten
 
 
@@ -20,7 +21,7 @@ _SPECIAL = frozenset((b"p", b"P", b"e", b"E", b"d", b"D", b"/", b"-"))
 class Run(NamedTuple):
     """One statement of a simple Query with several."""
 
-    subject: bytes | Rewritten
+    subject: Subject
     #: Characters before it in the client's text, and in the text that was sent.
     offset: int = 0
     sent_offset: int = 0
@@ -39,6 +40,7 @@ class Statement:
         "is_special",
         "name",
         "param_types",
+        "passed",
         "prepared_by_sql",
         "rewritten",
         "sent",
@@ -53,6 +55,7 @@ class Statement:
         param_types: tuple[int, ...] = (),
         *,
         sent: bytes,
+        passed: bytes | Passed,
         rewritten: Rewritten | None,
         version: int,
         changes_names: bool = False,
@@ -62,6 +65,8 @@ class Statement:
         self.sql = sql
         self.param_types = param_types
         self.sent = sent
+        #: What the timings remember of it as long as it is not rewritten.
+        self.passed = passed
         self.rewritten = rewritten
         self.version = version
         self.changes_names = changes_names
@@ -72,8 +77,8 @@ class Statement:
         self.described: bytes | None = None
 
     @property
-    def subject(self) -> bytes | Rewritten:
-        return self.sql if self.rewritten is None else self.rewritten
+    def subject(self) -> Subject:
+        return self.passed if self.rewritten is None else self.rewritten
 
 
 class Statements:
