@@ -51,6 +51,30 @@ alter table t add column r int check (r > 0) default -1;
 alter table t add column s text collate "C" default 'c';
 select s, s > 'B' from t where id = 1;
 
+
+-- Defaults of every kind of type for the rows that are there
+create type shade as enum ('light', 'dark');
+create domain small as int check (value < 10);
+create type spot as (x int, label text);
+create table w (id int);
+insert into w values (1);
+alter table w add column ai int[] default '{}';
+alter table w add column ai2 int[] default '{1,NULL}' not null;
+alter table w add column ta text[] default array['a', 'b,"c"'];
+alter table w add column e shade default 'dark', add column ea shade[] default '{dark}';
+alter table w add column sm small default 5, add column sma small[] default '{5}';
+alter table w add column sp spot default row(1, 'x'), add column spa spot[] default array[row(1, 'a,b')::spot];
+alter table w add column n numeric(6,2) default 1.005, add column f float8 default 'NaN', add column m money default 5;
+alter table w add column d date default 'infinity', add column ts timestamptz default '2024-07-01 12:00+02', add column iv interval default '1 mon -1 day';
+alter table w add column b bytea default '\x00ff', add column bt bit(3) default '101', add column c4 char(4) default 'ab', add column v varchar(5) default 'abcde';
+alter table w add column j json default '{"a":  1}', add column jb jsonb default 'null', add column r int4range default '[1,5)', add column mr int4multirange default '{[1,2)}';
+alter table w add column u uuid default 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', add column i inet default '10.0.0.1/8', add column p point default '(1,2)', add column tv tsvector default 'a b';
+alter table w add column em text default '', add column ws text default ' x ', add column q text default 'it''s "q"', add column bo bool default true, add column big bigint default 9007199254740993;
+insert into w (id) values (2);
+select * from w order by id;
+select count(*) from w where ai = '{}' and e = 'dark' and n = 1.01 and jb = 'null' and em = '' and big = 9007199254740993;
+drop table w;
+
 -- DROP, and the same name again
 alter table t drop column c;
 select * from t where id = 3;
