@@ -138,7 +138,7 @@ BEGIN
     IF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'jsonb' THEN
         expression := format('(%s -> %L)', document, field_key);
     ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'timestamptz' THEN
-        expression := format('timezone(''UTC'', %s(textout(%s), 1114, -1))', kameleon.input_alias(1114), element);
+        expression := format('timezone(''0''::interval, %s(textout(%s), 1114, -1))', kameleon.input_alias(1114), element);
     ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'money' THEN
         expression := format('kameleon.money_in(%s)', element);
     ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname LIKE 'reg%' AND base.typcategory = 'N' THEN
@@ -177,7 +177,7 @@ BEGIN
     IF base.typnamespace = 'pg_catalog'::regnamespace THEN
         CASE
             WHEN base.typname IN ('float4', 'float8') THEN RETURN format('kameleon.float_json(%s::%s)', value, base.typname);
-            WHEN base.typname = 'timestamptz' THEN RETURN format('timezone(''UTC'', %s::timestamptz)', value);
+            WHEN base.typname = 'timestamptz' THEN RETURN format('timezone(''0''::interval, %s::timestamptz)', value);
             WHEN base.typname = 'json' THEN RETURN format('%s::json::text', value);
             WHEN base.typname = 'bytea' THEN RETURN format('(''\x'' || encode(%s::bytea, ''hex''))', value);
             WHEN base.typname = 'interval' THEN RETURN format('kameleon.interval_text(%s::interval)', value);

@@ -76,7 +76,7 @@ $$;
 -- PostgreSQL expands the read view itself; EXPLAIN shows what it made of it.
 CREATE OR REPLACE FUNCTION kameleon.over_document(entity int, expressions text[], document text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 AS $$
+SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 SET quote_all_identifiers = off AS $$
 DECLARE
     plan json;
 BEGIN
@@ -533,11 +533,30 @@ BEGIN
     END IF;
     PERFORM kameleon.sync_indexes(entity);
     PERFORM kameleon.sync_key(entity);
+    PERFORM kameleon.sync_row_cast(entity);
     PERFORM kameleon.sync_grants(entity);
     PERFORM kameleon.sync_relationships(entity);
     PERFORM kameleon.set_guard(entity);
     PERFORM kameleon.depend_silently(d.classid, d.objid)
     FROM kameleon.storage_objects(entity) AS d;
+END
+$$;
+
+-- A row of the read view is a row of the table: functions over the table's row type take it, and so do COALESCE and the like.
+CREATE OR REPLACE FUNCTION kameleon.sync_row_cast(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+    read_view text := format('kameleon.%I', 'kdb_read_' || entity);
+    cast_function text := format('kameleon.%I', 'kdb_row_' || entity);
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s(kdb_row %s) RETURNS %s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 AS %L',
+                   cast_function, read_view, shell,
+                   format('SELECT ROW(%s)::%s', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
+                                                  FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped), shell));
+    IF NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = to_regtype(read_view) AND k.casttarget = to_regtype(shell::text)) THEN
+        EXECUTE format('CREATE CAST (%s AS %s) WITH FUNCTION %s(%s) AS IMPLICIT', read_view, shell, cast_function, read_view);
+    END IF;
 END
 $$;
 
@@ -567,6 +586,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN relation ON d.adrelid = relation.oid
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN relation ON t.tgrelid = relation.oid
     UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN relation ON i.indrelid = relation.oid
+    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
+    UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
+              WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.drop_views(entity int) RETURNS void

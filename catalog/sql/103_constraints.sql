@@ -58,6 +58,7 @@ DECLARE
     ind record;
     wanted text;
     free_name text;
+    key_detail text;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := kameleon.child_name(definition);
@@ -69,7 +70,7 @@ BEGIN
         DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = known.index_relid;
     END LOOP;
     FOR ind IN
-        SELECT i.indexrelid, i.indisunique, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        SELECT i.indexrelid, i.indisunique, i.indnkeyatts, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = definition.relid AND i.indislive ORDER BY i.indexrelid
     LOOP
         wanted := kameleon.child_index_definition(entity, ind.indexrelid);
@@ -84,7 +85,15 @@ BEGIN
             free_name := format('kdb_index_%s_%s', entity, ind.indexrelid);
         END IF;
         IF known.child_name IS NULL THEN
-            EXECUTE format('CREATE %s INDEX %I ON kameleon.%I %s', CASE WHEN ind.indisunique THEN 'UNIQUE' ELSE '' END, free_name, child, wanted);
+            BEGIN
+                EXECUTE format('CREATE %s INDEX %I ON kameleon.%I %s', CASE WHEN ind.indisunique THEN 'UNIQUE' ELSE '' END, free_name, child, wanted);
+            EXCEPTION WHEN unique_violation THEN
+                GET STACKED DIAGNOSTICS key_detail = PG_EXCEPTION_DETAIL;
+                RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('could not create unique index "%s"', ind.relname),
+                    DETAIL = regexp_replace(key_detail, '^Key \(.*?\)=\(', format('Key (%s)=(',
+                        (SELECT string_agg(pg_get_indexdef(ind.indexrelid, k, true), ', ' ORDER BY k) FROM generate_series(1, ind.indnkeyatts) AS k))),
+                    SCHEMA = definition.schema_name, TABLE = definition.entity_name, CONSTRAINT = ind.relname;
+            END;
             INSERT INTO kameleon.kdb_index_definitions VALUES (entity, ind.indexrelid, free_name, wanted);
         ELSIF known.child_name <> free_name THEN
             EXECUTE format('ALTER INDEX kameleon.%I RENAME TO %I', known.child_name, free_name);
@@ -262,10 +271,11 @@ BEGIN
     -- a table none of whose columns has statistics is analyzed without a look at its statistics objects
     EXECUTE format('ALTER TABLE kameleon.%I %s', guard,
                    (SELECT string_agg(format('ALTER %I SET STATISTICS 0', a.attname), ', ') FROM pg_attribute a
-                    WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped));
+                    WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'));
     EXECUTE format('DROP STATISTICS IF EXISTS kameleon.%I', guard);
     EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_shell(%s) OR %I IS NULL) FROM kameleon.%I', guard, entity,
-                   (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1), guard);
+                   (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped
+                    ORDER BY a.attgenerated = 'v', a.attnum LIMIT 1), guard);
 END
 $$;
 

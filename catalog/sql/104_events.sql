@@ -292,7 +292,9 @@ BEGIN
                 PERFORM kameleon.notify_session('names');
             END IF;
         ELSIF command.object_type IN ('table', 'table column', 'table constraint') THEN
-            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid;
+            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
+            WHERE e.relid = CASE WHEN command.classid = 'pg_constraint'::regclass
+                                 THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
         ELSIF command.object_type = 'index' THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
@@ -304,7 +306,10 @@ BEGIN
                                      (SELECT s.stxrelid FROM pg_statistic_ext s WHERE command.object_type = 'statistics object' AND s.oid = command.objid),
                                      (SELECT p.prrelid FROM pg_publication_rel p WHERE command.object_type = 'publication relation' AND p.oid = command.objid));
         ELSIF command.command_tag IN ('ALTER TYPE', 'ALTER DOMAIN') THEN
-            PERFORM kameleon.refuse_type_change(command.objid, command.command_tag);
+            -- a composite type's attributes are altered as those of a relation
+            PERFORM kameleon.refuse_type_change(
+                coalesce((SELECT c.reltype FROM pg_class c WHERE command.classid = 'pg_class'::regclass AND c.oid = command.objid), command.objid),
+                command.command_tag);
         ELSIF command.command_tag = 'ALTER SCHEMA' THEN
             FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE c.relnamespace = command.objid LOOP
                 PERFORM kameleon.sync_entity(entity, command.command_tag);

@@ -32,14 +32,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE e.entity_id = entity
 $$;
 
--- Every relation that could be taken for an entity because it has the name of one.
-CREATE OR REPLACE FUNCTION kameleon.hiding_relations() RETURNS TABLE (schema_name name, relation_name name)
+-- Every relation that could be taken for an entity because it has the name of one, and the entities themselves.
+CREATE OR REPLACE FUNCTION kameleon.hiding_relations() RETURNS TABLE (schema_oid oid, schema_name name, relation_name name, is_entity boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.nspname, c.relname
-    FROM kameleon.kdb_entity_definitions e
-    JOIN pg_class c ON c.relname = e.entity_name AND c.oid <> e.relid AND c.relkind NOT IN ('i', 'I', 't', 'c')
+    SELECT n.oid, n.nspname, c.relname, e.entity_id IS NOT NULL
+    FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions other WHERE other.relid = c.oid)
+    LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid
+    WHERE c.relname IN (SELECT named.entity_name FROM kameleon.kdb_entity_definitions named)
+      AND c.relkind NOT IN ('i', 'I', 't', 'c')
 $$;
 
 -- How this session resolves names now, and the entities `touched` as its transaction sees them.
@@ -49,7 +50,9 @@ LANGUAGE sql STABLE AS $$
     SELECT pg_catalog.json_build_object(
         'search_path', pg_catalog.current_schemas(true),
         'database', pg_catalog.current_database(),
-        'hiding', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(h.schema_name, h.relation_name)), '[]') FROM kameleon.hiding_relations() AS h),
+        -- an entity in a schema that the client may not use hides itself: PostgreSQL is left to refuse it
+        'hiding', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(h.schema_name, h.relation_name)), '[]') FROM kameleon.hiding_relations() AS h
+                   WHERE h.is_entity IS FALSE OR NOT pg_catalog.has_schema_privilege(h.schema_oid, 'USAGE')),
         'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
 $$;
 

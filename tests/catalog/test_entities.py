@@ -495,3 +495,69 @@ def test_drop_cascade_tells_what_went(catalog: CatalogDatabase) -> None:
     assert [notice for notice in notices if notice.startswith("NOTICE")] == [
         "NOTICE: drop cascades to view public.everybody"
     ]
+
+
+def test_a_row_of_the_view_is_a_row_of_the_table(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE pet (id int, name text)")
+    session.execute("CREATE FUNCTION label(pet) RETURNS text LANGUAGE sql AS 'SELECT $1.id || $1.name'")
+    session.execute("INSERT INTO {insert} VALUES (1, 'Rex')".format(**catalog.views("pet")))
+    query = (
+        "SELECT label(p), p.label, coalesce(p, ROW(0, '')::pet)::text, label(q)"
+        " FROM {read} p LEFT JOIN {read} q ON false"
+    )
+    assert rows(session, query.format(**catalog.views("pet"))) == [("1Rex", "1Rex", "(1,Rex)", None)]
+    session.execute("ALTER TABLE pet DROP COLUMN name")
+    session.execute("ALTER TABLE pet ADD COLUMN name text DEFAULT 'Tom'")
+    assert rows(session, query.format(**catalog.views("pet"))) == [("1Tom", "1Tom", "(1,Tom)", None)]
+    session.execute("DROP FUNCTION label; DROP TABLE pet")
+    assert rows(session, "SELECT count(*) FROM pg_proc WHERE proname ~ '^kdb_row_'") == [(0,)]
+
+
+def test_what_a_session_sets_does_not_reach_the_catalog(catalog: CatalogDatabase) -> None:
+    session = catalog.session("SET quote_all_identifiers = on", "SET TimeZone = 'UTC-3'")
+    session.execute("CREATE TABLE person (id int PRIMARY KEY, at timestamptz, CHECK (id > 0))")
+    session.execute("CREATE INDEX ON person ((id + 1)) WHERE id > 5")
+    session.execute("INSERT INTO {insert} VALUES (1, '2024-07-01 12:00:00+00')".format(**catalog.views("person")))
+    assert rows(session, "SELECT at::text FROM {read}".format(**catalog.views("person"))) == [
+        ("2024-07-01 15:00:00+03",)
+    ]
+
+
+def test_a_duplicate_found_by_a_new_index_is_named_by_its_columns(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int, name text)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'a'), (1, 'a')".format(**catalog.views("person")))
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        session.execute("CREATE UNIQUE INDEX once ON person (id, lower(name))")
+    diag = caught.value.diag
+    assert diag.message_primary == 'could not create unique index "once"'
+    assert diag.message_detail == "Key (id, lower(name))=(1, a) is duplicated."
+    assert (diag.schema_name, diag.table_name, diag.constraint_name) == ("public", "person", "once")
+
+
+def test_a_renamed_constraint_is_the_one_that_is_violated(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int PRIMARY KEY)")
+    session.execute("ALTER TABLE person RENAME CONSTRAINT person_pkey TO only_one")
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        session.execute("INSERT INTO {insert} VALUES (1), (1)".format(**catalog.views("person")))
+    assert caught.value.diag.constraint_name == "only_one"
+
+
+def test_virtual_generated_columns(catalog: CatalogDatabase) -> None:
+    if catalog.postgres.version < 18:
+        pytest.skip("PostgreSQL before 18 has no virtual generated columns")
+    session = catalog.session()
+    session.execute("CREATE TABLE box (w int, double int GENERATED ALWAYS AS (w * 2) VIRTUAL CHECK (double < 100))")
+    session.execute("INSERT INTO {insert} (w) VALUES (4)".format(**catalog.views("box")))
+    assert rows(session, "SELECT * FROM {read}".format(**catalog.views("box"))) == [(4, 8)]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        session.execute("INSERT INTO {insert} (w) VALUES (60)".format(**catalog.views("box")))
+
+
+def test_a_composite_type_in_use_keeps_its_attributes(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TYPE address AS (street text); CREATE TABLE person (home address)")
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        session.execute("ALTER TYPE address ADD ATTRIBUTE zip int")
