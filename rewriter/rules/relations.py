@@ -69,11 +69,20 @@ def qualified_columns(statement: Statement, tree: Tree) -> None:
             continue
         scope: Scope | None = reference.scope
         item = None
+        nearer = False
         while scope is not None and item is None:
             item = next((item for item in scope.items if _is_plain(statement, item, entity.entity_id)), None)
+            nearer = nearer or (item is None and any(other.name == entity.name for other in scope.items))
             scope = scope.outer
         if item is None or chain.first in statement.settled:
             continue  # aliased or absent: PostgreSQL says so
+        if nearer:  # it would catch what is left of the name
+            raise statement.refuse(
+                chain.first,
+                f'a column of "{entity.schema}.{entity.name}" inside a query of another relation called '
+                f'"{entity.name}" is not supported for a shared entity',
+                hint="Give each of them an alias.",
+            )
         relation_token = chain.first + 2 * (len(qualifiers) - 1)
         statement.cut(chain.first, relation_token)
 
