@@ -37,7 +37,5 @@ select id from people where a = $1;
 -- params: '(s,1,2024-01-02,n)'
 select id from people where a = $1::address;
 
-alter type address add attribute zip int;
-select id, a from people order by id;
-alter type address rename attribute zip to code;
-select id, (a).code from people where id < 3 order by id;
+alter type address rename attribute "Note" to remark;
+select id, a, (a).remark from people where id < 3 order by id;
