@@ -179,6 +179,11 @@ class Owed:
         self.fate = fate
         self.expected = EXPECTED[asked]
 
+    @property
+    def is_collected(self) -> bool:
+        """Its rows are wanted whole, by the proxy itself."""
+        return self.frames is not None and self.fate is Fate.SWALLOW
+
     def __repr__(self) -> str:
         return f"<Owed {self.asked.name} {self.fate.name} {self.outcome.name}>"
 

@@ -379,7 +379,7 @@ class Relay:
                 continue
             if after < pos + HEADER_SIZE:
                 raise UpstreamViolation("upstream sent an invalid message length")
-            if after > end and not (kind in backend.STREAMED and head is not None and head.frames is None):
+            if after > end and not (kind in backend.STREAMED and head is not None and not head.is_collected):
                 self._upstream_missing = after - end
                 break
 
@@ -404,7 +404,7 @@ class Relay:
                 elif step is _COMPLETE:
                     if head.runs:
                         replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
-                    else:
+                    elif not head.fate:
                         self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                 elif step is _READY:
                     status = data[pos + 5]
@@ -584,9 +584,10 @@ class Relay:
         if self.status != _IDLE:
             return retry.conflict(error, knowledge)
         if self._script is None and len(self.pipeline.queue) == 1:
-            if head.text is not None and not head.runs and not head.begun:
+            text = retry.text_of(head, knowledge)
+            if text is not None and not head.runs and not head.begun:
                 head.fate = Fate.SWALLOW
-                self._run(retry.query(self, knowledge, head, error))
+                self._run(retry.query(self, knowledge, head, text, error))
                 return b""
             if self._cycle is not None and head.statement is not None:
                 again = retry.of_cycle(self._cycle, head.statement, discarded)
