@@ -17,6 +17,7 @@ from catalog.store import STALE_SQLSTATE
 from proxy import settle
 from proxy.errors import error_response
 from proxy.pipeline import Asked, Fate, Owed
+from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import REFRESH, Script
 from proxy.wire.backend import IDLE, Diagnostic, ReadyForQuery
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
     from proxy.statements import Statement
+    from proxy.texts import Text
     from proxy.timing import Subject
 
 #: A cycle that came in a larger chunk than this is not kept for a second try.
@@ -108,20 +110,30 @@ def conflict(error: bytes, knowledge: Knowledge) -> bytes:
     )
 
 
-def query(relay: Relay, knowledge: Knowledge, failed: Owed, error: bytes) -> Script:
+def text_of(failed: Owed, knowledge: Knowledge) -> Text | None:
+    """The client's text of a simple Query, rewritten or passed as it came; None when it was too long to be kept."""
+    if failed.asked is not Asked.QUERY or failed.text is not None:
+        return failed.text
+    passed = failed.subject.sql if isinstance(failed.subject, Passed) else failed.subject
+    if not isinstance(passed, bytes) or len(passed) >= LONGEST_REMEMBERED:
+        return None
+    text = knowledge.texts.text(passed)
+    return None if text.facts.several else text
+
+
+def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes) -> Script:
     """Again, a simple Query of one statement."""
     yield failed
     yield from _catch_up(relay, knowledge)
-    assert failed.text is not None
-    rewritten = _rewritten(knowledge, failed.text.text)
+    rewritten = _rewritten(knowledge, text.text)
     first = failed.subject
-    if rewritten is None or not isinstance(first, Rewritten) or rewritten.sql == first.sql:
+    if rewritten is None or rewritten.sql == (first.sql if isinstance(first, Rewritten) else text.text):
         _show(relay, knowledge, error, first)
         return
     again = Owed(Asked.QUERY)
     again.started = failed.started
     again.subject = rewritten
-    relay.note_change(again, failed.text.facts.changes_names)
+    relay.note_change(again, text.facts.changes_names)
     relay.inject(Query(rewritten.sql.encode(knowledge.codec)).encode(), again)
 
 
