@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from proxy.statements import Run
     from proxy.timing import Subject
 
-_OURS = (b"kdb_", b"kameleon", b"subfield ")
+_OURS = (b"kdb_", b"kameleon", b"subfield ", STALE_SQLSTATE.encode())
 
 # kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number.
-_OBJECT = re.compile(r'(?:"?kameleon"?\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_\d+)?(?P=quote)')
-_VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:\"?kameleon\"?\.)?\"?kdb_)")
+_OBJECT = re.compile(r'(?:kameleon\.|"kameleon"\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_\d+)?(?P=quote)')
+_VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:kameleon\.)?\"?kdb_)")
 _SUBFIELD = re.compile(r'\bsubfield (?="[^"]*" is of type)')
 _NO_SUCH_FIELD = re.compile(
     r'cannot assign to field "(?P<field>.*)" of column "kdb_rec" because there is no such column in data type '
@@ -35,7 +35,9 @@ _CASCADES = "drop cascades to "
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
 _COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
-_TEXT_OF_KEY = re.compile(r"\(*data ->> '((?:[^']|'')*)'::text\)*(?:::[a-z_]+(?: [a-z]+)*(?:\([\d,]+\))?)?")
+# How PostgreSQL prints a field's expression: (data ->> 'id'::text), ((data ->> 'id'::text))::integer.
+_FIELD = re.compile(r"\(?data ->> '((?:[^']|'')*)'::text\)?")
+_CAST_OR_DOUBLED = re.compile(r"\((\w+)\)::[a-z_]+(?: [a-z]+)*(?:\([\d,]+\))?|\((\(\w+\))\)")
 
 
 def translate_diagnostic(
@@ -132,8 +134,16 @@ def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:
     key = _key_end(detail)
     if key is None:
         return
-    columns = ", ".join(index.columns) if index.columns else _TEXT_OF_KEY.sub(r"\1", detail[5 : key - 1])
+    columns = ", ".join(index.columns) if index.columns else _over_columns(detail[5 : key - 1])
     fields["D"] = f"Key ({columns}){detail[key:]}"
+
+
+def _over_columns(expressions: str) -> str:
+    """Expressions over the document as expressions over columns, as near as text alone gets to it."""
+    text = _FIELD.sub(r"\1", expressions)
+    while (shorter := _CAST_OR_DOUBLED.sub(r"\1\2", text)) != text:
+        text = shorter
+    return text
 
 
 def _key_end(detail: str) -> int | None:

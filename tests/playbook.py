@@ -116,13 +116,17 @@ class FakeStore:
 class FakeShell:
     def __init__(self) -> None:
         self.refreshes = 0
+        self.catch_ups = 0
         self.upstream_held = False
         self.client_held = False
         self.closed = False
         self.idle_seen = 0
 
-    def refresh(self) -> None:
-        self.refreshes += 1
+    def refresh(self, whole: bool = True) -> None:
+        if whole:
+            self.refreshes += 1
+        else:
+            self.catch_ups += 1
 
     def hold_upstream(self, held: bool) -> None:
         self.upstream_held = held
@@ -202,6 +206,11 @@ class Playbook:
     def refreshed(self, *entities: Entity) -> Self:
         """The store has been read: these are its entities now."""
         self.store.snapshot = Snapshot(self.store.snapshot.version + 1, {each.entity_id: each for each in entities})
+        self.relay.refreshed()
+        return self
+
+    def caught_up(self) -> Self:
+        """Nobody else has changed anything."""
         self.relay.refreshed()
         return self
 

@@ -140,8 +140,8 @@ def test_a_refused_statement_in_a_pipeline():
     """EDGE-CASES 11: what came before is answered, in order; the transaction fails upstream; the rest is skipped."""
     first = [Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(b"")]
     rest = [Bind(b"", b""), Execute(b""), SYNC]
-    script = playbook(entity()).client(*first, Parse(b"", MERGE), *rest)
-    script.to_upstream(*first, refused_in_pipeline(MERGE, name=b""), *rest)
+    script = playbook(entity()).client(*first, Parse(b"", MERGE), *rest).to_upstream(*first).caught_up()
+    script.to_upstream(refused_in_pipeline(MERGE, name=b""), *rest)
     ran = [PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1")]
     script.upstream(*ran, stand_in_error(), FAILED)
     shown = as_bytes(script._sent_to_client)
@@ -152,7 +152,7 @@ def test_a_refused_statement_in_a_pipeline():
 
 
 def test_a_refused_named_statement_leaves_the_unnamed_one_alone():
-    playbook(entity()).client(Parse(b"s", MERGE)).to_upstream(refused_in_pipeline(MERGE))
+    playbook(entity()).client(Parse(b"s", MERGE)).caught_up().to_upstream(refused_in_pipeline(MERGE))
 
 
 def test_a_parse_that_fails_takes_its_name_back():

@@ -84,7 +84,14 @@ def test_in_a_failed_transaction_nothing_is_asked():
 
 def test_a_refused_statement():
     refused = b"MERGE INTO orders USING x ON true WHEN MATCHED THEN DELETE"
-    script = playbook(entity()).client(Query(refused)).to_upstream(refused_parse(refused)).upstream(stand_in_error())
+    script = (
+        playbook(entity())
+        .client(Query(refused))
+        .quiet()
+        .caught_up()
+        .to_upstream(refused_parse(refused))
+        .upstream(stand_in_error())
+    )
     script.upstream(READY)
     shown = as_bytes(script._sent_to_client)
     assert b"C0A000\0" in shown
@@ -96,14 +103,14 @@ def test_a_refused_statement():
 def test_a_refused_statement_that_is_not_even_sql():
     refused = b"MERGE INTO orders USING WHEN"
     syntax = error("42601", 'syntax error at or near "WHEN"', P="25")
-    script = playbook(entity()).client(Query(refused)).to_upstream(refused_parse(refused))
+    script = playbook(entity()).client(Query(refused)).quiet().caught_up().to_upstream(refused_parse(refused))
     script.upstream(syntax, READY).to_client(syntax, READY)
 
 
 def test_a_refused_statement_in_a_failed_transaction_unknown_to_us():
     refused = b"MERGE INTO orders USING x ON true WHEN MATCHED THEN DELETE"
     aborted = error("25P02", "current transaction is aborted")
-    script = playbook(entity()).client(Query(refused)).to_upstream(refused_parse(refused))
+    script = playbook(entity()).client(Query(refused)).quiet().caught_up().to_upstream(refused_parse(refused))
     script.upstream(aborted, FAILED).to_client(aborted, FAILED)
 
 

@@ -1,0 +1,161 @@
+"""Statements that meet a catalog that has moved on: tried again unseen, or a transaction told to retry."""
+
+import pytest
+
+from proxy.retry import is_stale
+from proxy.wire.backend import Column, Diagnostic, RowDescription
+from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse, Query
+from tests.playbook import (
+    BIND_COMPLETE,
+    CLOSE_COMPLETE,
+    IN_TRANSACTION,
+    PARSE_COMPLETE,
+    READY,
+    SYNC,
+    answer,
+    as_bytes,
+    done,
+    entity,
+    error,
+    playbook,
+    question,
+    row,
+)
+
+INSERT = b"INSERT INTO orders VALUES (1)"
+INSERT_3 = b"INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"
+INSERT_4 = b"INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES (1)"
+
+GONE = error("42P01", 'relation "kameleon.kdb_insert_17_3" does not exist', P="13")
+GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be used here', s="public", t="orders")
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "stale"),
+    [
+        (GONE, True),
+        (GUARDED, True),
+        (error("42P01", 'relation "kdb_things" does not exist'), False),
+        (error("42P01", 'relation "orders" does not exist'), False),
+        (error("22012", "division by zero kdb_insert_17_3"), False),
+        (Diagnostic(ord("E"), {"M": b"no SQLSTATE, kdb_"}), False),
+    ],
+)
+def test_what_is_stale(diagnostic, stale):
+    assert is_stale(diagnostic.encode()) is stale
+
+
+def test_a_query_is_tried_again():
+    script = playbook(entity()).client(Query(INSERT)).to_upstream(Query(INSERT_3)).upstream(GONE, READY).to_client()
+    assert script.shell.refreshes == 1
+    script.client(Query(b"SELECT 2")).refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Query(INSERT_4), Query(b"SELECT 2")).upstream(done("INSERT 0 1"), READY)
+    script.to_client(done("INSERT 0 1"), READY)
+
+
+def test_a_query_that_was_passed_and_met_the_guard():
+    """Another proxy made the dedicated entity shared."""
+    dedicated = entity(storage_mode="dedicated")
+    script = playbook(dedicated).client(Query(INSERT)).to_upstream(Query(INSERT)).upstream(GUARDED, READY).to_client()
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer()).to_upstream(Query(INSERT_4))
+
+
+def test_only_once():
+    script = playbook(entity()).client(Query(INSERT)).upstream(GONE, READY).refreshed(entity(generation=4))
+    script.upstream(answer())
+    script._sent_to_upstream.clear()
+    again = error("42P01", 'relation "kameleon.kdb_insert_17_4" does not exist')
+    script.upstream(again, READY).refreshed(entity(generation=4))
+    assert script.relay.is_idle
+    shown = as_bytes(script._sent_to_client)
+    assert b"kdb_" not in shown
+    assert shown.endswith(READY.encode())
+    script.to_upstream()
+
+
+def test_a_guard_that_persists_is_explained():
+    """A function's own statement: the proxy never sees it."""
+    script = playbook(entity()).client(Query(b"SELECT f()")).upstream(GUARDED, READY).to_client()
+    script.refreshed(entity()).upstream(answer())
+    shown = as_bytes(script._sent_to_client)
+    assert b"C0A000\0" in shown
+    assert b'table "orders" is kept in shared storage' in shown
+    assert b"KDB02" not in shown
+
+
+def test_inside_a_transaction_the_client_has_to_retry():
+    script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(INSERT)).upstream(GONE)
+    shown = as_bytes(script._sent_to_client)
+    assert b"C40001\0" in shown
+    assert b"HThe transaction might succeed if retried.\0" in shown
+    assert b"kdb_" not in shown
+    assert script.shell.refreshes == 0
+
+
+def test_not_after_a_part_of_the_answer_was_shown():
+    columns = RowDescription((Column(b"x", 0, 0, 23, 4, -1, 0),))
+    script = playbook(entity()).client(Query(INSERT)).upstream(columns, row("1")).to_client(columns, row("1"))
+    script.upstream(GONE, READY)
+    assert script.shell.refreshes == 0
+    assert b"42P01" in as_bytes(script._sent_to_client)
+
+
+def test_not_when_more_has_been_sent_behind_it():
+    script = playbook(entity()).client(Query(INSERT), Query(INSERT)).upstream(GONE, READY)
+    assert script.shell.refreshes == 0
+
+
+def test_a_cycle_is_tried_again():
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Describe(PORTAL, b""), Execute(b""), SYNC]
+    script = playbook(entity()).client(*sent).to_upstream(Parse(b"", INSERT_3), *sent[1:])
+    script.upstream(GONE, READY).to_client().refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:])
+    columns = RowDescription((Column(b"x", 0, 0, 23, 4, -1, 0),))
+    came = [PARSE_COMPLETE, BIND_COMPLETE, columns, done("INSERT 0 1"), READY]
+    script.upstream(CLOSE_COMPLETE, *came).to_client(*came).quiet()
+    assert script.relay.is_idle
+
+
+def test_a_cycle_that_was_answered_in_part_is_answered_in_part_unseen():
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC]
+    script = playbook(entity()).client(*sent).upstream(PARSE_COMPLETE, BIND_COMPLETE, GUARDED, READY)
+    script.to_client(PARSE_COMPLETE, BIND_COMPLETE).refreshed(entity(generation=4)).upstream(answer())
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(done("INSERT 0 1"), READY)
+
+
+def test_a_cycle_of_a_statement_that_was_parsed_before():
+    script = playbook(entity()).client(Parse(b"s", INSERT), SYNC).upstream(PARSE_COMPLETE, READY)
+    script.to_upstream(Parse(b"s", INSERT_3), SYNC).to_client(PARSE_COMPLETE, READY)
+    sent = [Bind(b"", b"s"), Execute(b""), SYNC]
+    script.client(*sent).to_upstream(*sent).upstream(GONE, READY).to_client().refreshed(entity(generation=4))
+    script.to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *sent)
+    came = [BIND_COMPLETE, done("INSERT 0 1"), READY]
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, *came).to_client(*came)
+    script.client(*sent).to_upstream(*sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        # another statement's work would be lost with it
+        [Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(b""), Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC],
+        [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), Close(PORTAL, b""), SYNC],
+    ],
+)
+def test_not_a_cycle_about_more_than_one_statement(sent):
+    script = playbook(entity()).client(*sent)
+    answered = [PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1")] if len(sent) == 7 else []
+    script.upstream(*answered, GONE, READY)
+    assert script.shell.refreshes == 0
+    assert script.relay.is_idle
+
+
+def test_not_a_cycle_whose_rows_have_been_shown():
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Execute(b"", 1), Execute(b"", 1), SYNC]
+    script = (
+        playbook(entity()).client(*sent).upstream(PARSE_COMPLETE, BIND_COMPLETE, row("1"), b"s\0\0\0\4", GONE, READY)
+    )
+    assert script.shell.refreshes == 0

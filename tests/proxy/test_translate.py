@@ -1,0 +1,181 @@
+"""Errors and notices about our objects, in the client's words."""
+
+import pytest
+
+from proxy.timing import Subject
+from proxy.translate import translate_diagnostic
+from proxy.wire.backend import Diagnostic
+from rewriter import Rewritten
+from tests.playbook import entity, error, notice, playbook
+
+ORDERS = entity(
+    indexes=(
+        *entity().indexes,
+        *(
+            type(entity().indexes[0])(name, True, False, True, columns, child)
+            for name, columns, child in (
+                ("orders_name_total_key", ("name", "total"), "kdb_index_17_99"),
+                ("orders_lower_idx", (), "orders_lower_idx"),
+            )
+        ),
+    )
+)
+
+
+def shown(diagnostic: Diagnostic, subject: Subject = b"", *, script=None) -> dict[str, str] | None:
+    knowledge = (script or playbook(ORDERS)).knowledge
+    came = translate_diagnostic(diagnostic.encode(), knowledge, subject)
+    if came is None:
+        return {code: value.decode() for code, value in diagnostic.fields.items()}
+    if not came:
+        return None
+    return {code: value.decode() for code, value in Diagnostic.decode(came[0], came[5:]).fields.items()}
+
+
+def rewritten(sql: str) -> Rewritten:
+    return playbook(ORDERS).knowledge.rewrite(sql)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("permission denied for view kdb_read_17", "permission denied for table orders"),
+        ("permission denied for view kdb_write_17_3", "permission denied for table orders"),
+        ('column "x" of relation "kdb_insert_17_3" does not exist', 'column "x" of relation "orders" does not exist'),
+        ('relation "kameleon.kdb_read_17" does not exist', 'relation "orders" does not exist'),
+        (
+            'cannot assign to field "x" of column "kdb_rec" because there is no such column in data type kdb_rec_17',
+            'column "x" of relation "orders" does not exist',
+        ),
+        (
+            'subfield "total" is of type numeric but expression is of type text',
+            'column "total" is of type numeric but expression is of type text',
+        ),
+        ("cannot cast type kdb_read_17 to integer", "cannot cast type orders to integer"),
+        ("division by zero", "division by zero"),
+        ('relation "kdb_of_a_user" does not exist', 'relation "kdb_of_a_user" does not exist'),
+    ],
+)
+def test_messages(message, expected):
+    assert shown(error("42501", message))["M"] == expected
+
+
+def test_a_unique_violation():
+    came = error(
+        "23505",
+        'duplicate key value violates unique constraint "orders_pkey"',
+        D="Key ((((data ->> 'id'::text))::integer))=(5) already exists.",
+        s="kameleon",
+        t="kdb_records_17_3",
+        n="orders_pkey",
+    )
+    fields = shown(came)
+    assert fields["D"] == "Key (id)=(5) already exists."
+    assert (fields["s"], fields["t"], fields["n"]) == ("public", "orders", "orders_pkey")
+
+
+def test_a_unique_violation_of_an_index_whose_name_was_taken():
+    came = error(
+        "23505",
+        'duplicate key value violates unique constraint "kdb_index_17_99"',
+        D="Key ((data ->> 'name'::text), (data ->> 'total'::text)::numeric)=(a)=(b, 1) already exists.",
+        s="kameleon",
+        t="kdb_records_17_3",
+        n="kdb_index_17_99",
+    )
+    fields = shown(came)
+    assert fields["M"] == 'duplicate key value violates unique constraint "orders_name_total_key"'
+    assert fields["D"] == "Key (name, total)=(a)=(b, 1) already exists."
+    assert fields["n"] == "orders_name_total_key"
+
+
+def test_a_unique_violation_of_an_expression():
+    came = error(
+        "23505",
+        "x",
+        D="Key (lower((data ->> 'name'::text)))=(a) already exists.",
+        s="kameleon",
+        t="kdb_records_17_3",
+        n="orders_lower_idx",
+    )
+    assert shown(came)["D"] == "Key (lower(name))=(a) already exists."
+
+
+def test_context_of_ours_goes_and_the_clients_stays():
+    came = error(
+        "23502",
+        "x",
+        W="PL/pgSQL function kameleon.kdb_refuse_17() line 1 at RAISE\n"
+        'SQL statement "INSERT INTO kameleon.kdb_insert_17_3"\n'
+        "PL/pgSQL function public.f() line 3 at SQL statement",
+    )
+    assert shown(came)["W"] == "PL/pgSQL function public.f() line 3 at SQL statement"
+    only_ours = error("23502", "x", W="PL/pgSQL function kameleon.kdb_pack_17() line 1 at assignment")
+    assert "W" not in shown(only_ours)
+
+
+def test_context_of_copy():
+    came = error("22P02", "x", W='COPY kdb_insert_17_3, line 2, column id: "z"')
+    assert shown(came)["W"] == 'COPY orders, line 2, column id: "z"'
+    unique = error("23505", "x", W='COPY kdb_insert_17_3, line 2: "1\tx"')
+    assert shown(unique)["W"] == "COPY orders, line 2"
+
+
+def test_an_internal_query_of_ours():
+    fields = shown(error("42703", "x", p="8", q="SELECT kameleon.kdb_read_17.x"))
+    assert "p" not in fields
+    assert "q" not in fields
+    assert shown(error("42703", "x", p="8", q="SELECT nope"))["q"] == "SELECT nope"
+
+
+def test_the_guards_private_sqlstate():
+    assert shown(error("KDB02", "table", s="public", t="orders", H="Connect through Kameleon's port."))["C"] == "0A000"
+
+
+def test_an_entity_that_is_not_known():
+    fields = shown(error("23505", "x", D="Key (x)=(1) already exists.", s="kameleon", t="kdb_records_99_1", n="y"))
+    assert not {"s", "t", "n"} & fields.keys()
+    assert "kdb_" not in shown(error("42501", "permission denied for view kdb_read_99"))["M"]
+
+
+def test_positions_in_rewritten_text():
+    statement = rewritten("SELECT nope FROM orders WHERE naïve = 1")
+    edited = statement.sql.index("naïve") + 1
+    assert shown(error("42703", "x", P=str(edited)), statement)["P"] == "31"
+    assert shown(error("42703", "x", P="8"), statement)["P"] == "8"
+
+
+def test_the_position_of_a_value_that_does_not_fit():
+    """PostgreSQL points at the value for a column, and at the target for a sub-field."""
+    statement = rewritten("UPDATE orders SET id = name")
+    at = statement.sql.index("kdb_rec.id") + 1
+    fields = shown(
+        error("42804", 'subfield "id" is of type integer but expression is of type text', P=str(at)), statement
+    )
+    assert fields["P"] == "24"
+
+
+def test_cascades():
+    assert shown(notice("00000", "drop cascades to view kameleon.kdb_read_17")) is None
+    both = notice(
+        "00000",
+        "drop cascades to 3 other objects",
+        D="drop cascades to view kameleon.kdb_read_17\n"
+        "drop cascades to view ours\n"
+        "drop cascades to view kameleon.kdb_write_17_3",
+    )
+    assert shown(both)["M"] == "drop cascades to view ours"
+    assert "D" not in shown(both)
+    assert shown(notice("00000", "drop cascades to view v"))["M"] == "drop cascades to view v"
+
+
+def test_an_error_in_another_encoding():
+    script = playbook(ORDERS)
+    script.knowledge.parameter_changed(b"client_encoding", b"LATIN1")
+    diagnostic = Diagnostic(ord("E"), {"C": b"42501", "M": b"permission denied for view kdb_read_17 \xe9"})
+    came = translate_diagnostic(diagnostic.encode(), script.knowledge, b"")
+    assert b"table orders \xe9\0" in came
+
+
+def test_what_is_not_about_us_stays_the_very_bytes():
+    assert translate_diagnostic(error("22012", "division by zero").encode(), playbook(ORDERS).knowledge, b"") is None
