@@ -185,14 +185,28 @@ def _alter_table(statement: Statement, token: int) -> None:
         # a change of type checks foreign keys anew, and looks at the rows of both tables
         retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
         statement.prelude = fill_shell(entity, related=retyped)
+    else:
+        types = [name for first, stop in actions if (name := _type_to_look_up(statement, first, stop)) is not None]
+        if types:
+            statement.prelude = fill_shell(entity, if_domains=types)
 
 
-def fill_shell(entity: Entity, related: bool = False) -> str:
+def fill_shell(entity: Entity, related: bool = False, if_domains: list[str] | None = None) -> str:
+    """The statement that moves the rows into the shell; with `if_domains` only where one of these types is a domain."""
     name = '"{}"."{}"'.format(entity.schema.replace('"', '""'), entity.name.replace('"', '""'))
-    if "'" in name or "\\" in name or "$" in name:
+    if _needs_quoting(name):
         name = str(entity.relid)
     options = ", related => true" if related else ""
-    return f"DO $kameleon$BEGIN PERFORM kameleon.fill_shell('{name}'::regclass{options}); END$kameleon$"
+    fill = f"PERFORM kameleon.fill_shell('{name}'::regclass{options});"
+    if if_domains is not None and not any(_needs_quoting(name) for name in if_domains):
+        oids = ", ".join(f"pg_catalog.to_regtype('{name}')" for name in if_domains)
+        known = f"SELECT FROM pg_catalog.pg_type t WHERE t.oid IN ({oids}) AND t.typtype = 'd'"
+        fill = f"IF EXISTS ({known}) THEN {fill} END IF;"
+    return f"DO $kameleon$BEGIN {fill} END$kameleon$"
+
+
+def _needs_quoting(name: str) -> bool:
+    return any(character in name for character in "'\\$")
 
 
 _ADD_CONSTRAINT = frozenset(("constraint", "check", "unique", "primary", "foreign", "exclude", "not"))
@@ -264,6 +278,31 @@ def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> b
         token += 1
     _check_not_deferrable_unique_column(statement, entity, first, end)
     return needs_rows
+
+
+_BUILT_IN_TYPES = frozenset(
+    "bigint bit bool boolean box bpchar bytea char character cidr circle date dec decimal double float float4 float8"
+    " inet int int2 int4 int8 integer interval json jsonb line lseg macaddr macaddr8 money name national nchar numeric"
+    " oid path pg_catalog point polygon real smallint text time timestamp timestamptz timetz tsquery tsvector uuid"
+    " varbit varchar xml".split()
+)
+
+
+def _type_to_look_up(statement: Statement, first: int, end: int) -> str | None:
+    """The type of a column that is added, where it may be a domain: its default may be computed, and it may have checks."""
+    if statement.word(first) != "add" or statement.word(first + 1) in _ADD_CONSTRAINT:
+        return None
+    token = first + 1
+    if statement.word(token) == "column":
+        token += 1
+    if statement.words(token, "if", "not", "exists"):
+        token += 3
+    if statement.word(token + 1) in _BUILT_IN_TYPES:
+        return None
+    chain = statement.chain(token + 1)
+    if chain is None or chain.end > end or statement.word(chain.end) == "[":
+        return None
+    return statement.text(chain.first, chain.end)
 
 
 def _check_not_deferrable_unique_column(statement: Statement, entity: Entity, first: int, end: int) -> None:

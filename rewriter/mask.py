@@ -38,8 +38,8 @@ _BEFORE_OPERAND = frozenset(
 class Mask(Reader):
     """Writes a skeleton, clause by clause. Each method takes the token it begins at and returns the one behind."""
 
-    def __init__(self, tokens: list[Token], entity_names: frozenset[str]) -> None:
-        super().__init__(tokens)
+    def __init__(self, tokens: list[Token], closing: list[int], entity_names: frozenset[str]) -> None:
+        super().__init__(tokens, closing)
         self.entity_names = entity_names
         self.row_names: set[str] = set()  # what DML statements call rows of their targets
         self.found = Skeleton()
@@ -254,13 +254,14 @@ class Mask(Reader):
         """VALUES (..), (..) becomes one SELECT: sqlglot does not take VALUES everywhere."""
         self.put("SELECT")
         total = Sum(self)
-        while token < end:
+        while True:
             self.expect(token, end, "(")
             close = self.close(token, end)
             self.expressions(token + 1, close, total)
             token = close + 1
-            if token < end:
-                token = self.expect(token, end, ",")
+            if token == end:
+                break
+            token = self.expect(token, end, ",")
         total.settle()
 
     # --- FROM ---

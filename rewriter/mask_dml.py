@@ -240,4 +240,6 @@ def _column_names(mask: Mask, first: int, end: int) -> tuple[tuple[int, ...], bo
         if stop != token + 1:
             is_plain = False
         token = stop + 1
+    if not names:
+        raise Unparsed(first)
     return tuple(names), is_plain

@@ -14,9 +14,9 @@ JOINS = frozenset(("join", "cross", "natural", "inner", "left", "right", "full")
 class Reader:
     """The tokens of one statement. `end` bounds what a method looks at; ranges exclude it."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], closing: list[int] | None = None) -> None:
         self.tokens = tokens
-        self.closing = closing_of(tokens)
+        self.closing = closing_of(tokens) if closing is None else closing
 
     def word(self, token: int, end: int) -> str:
         """The keyword, unquoted name or punctuation there; "" past the end and for a quoted name."""
@@ -110,11 +110,10 @@ class Reader:
         return end
 
 
-def is_balanced(tokens: list[Token]) -> bool:
+def is_balanced(tokens: list[Token], closing: list[int]) -> bool:
     """Whether every parenthesis and bracket has its partner; where not, no grammar takes the text."""
-    partners = closing_of(tokens)
-    marks = [index for index, token in enumerate(tokens) if token.kind is PUNCTUATION and token.value in "()[]"]
-    return len(marks) == 2 * sum(partners[index] >= 0 for index in marks)
+    marks = sum(token.kind is PUNCTUATION and token.value in "()[]" for token in tokens)
+    return marks == 2 * sum(partner >= 0 for partner in closing)
 
 
 def closing_of(tokens: list[Token]) -> list[int]:

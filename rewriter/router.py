@@ -52,11 +52,12 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
     if tokens and tokens[-1].value == ";":
         tokens.pop()
     statement = Statement(sql, tokens, Resolver(snapshot, names), standard_conforming_strings)
+    if not is_balanced(tokens, statement.closing):
+        return Routed(kind)  # left for PostgreSQL to refuse, in its own words
     try:
         _rewrite(statement, kind, frozenset(named))
     except (Unparsed, RecursionError) as error:
-        # Unbalanced text is left for PostgreSQL to refuse, in its own words.
-        refusal = _refusal(statement, named, error) if is_balanced(tokens) else None
+        refusal = _refusal(statement, named, error)
         if refusal is not None:
             raise refusal from error
         return Routed(kind)
@@ -95,7 +96,7 @@ def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
 
 
 def _query(statement: Statement, first: int, end: int, named: frozenset[str], hidden: str | None = None) -> None:
-    skeleton = Mask(statement.tokens, named).skeleton(first, end)
+    skeleton = Mask(statement.tokens, statement.closing, named).skeleton(first, end)
     tree = parse(skeleton, statement.tokens, hidden)
     for rule in RULES:
         rule(statement, tree)

@@ -20,13 +20,7 @@ class Statement:
         self.entities: dict[int, None] = {}  # ids, in the order they are named
         self.prelude: str | None = None
         self.settled: set[int] = set()  # column references that a rule has replaced whole
-        self._closing: list[int] | None = None
-
-    @property
-    def closing(self) -> list[int]:
-        if self._closing is None:
-            self._closing = closing_of(self.tokens)
-        return self._closing
+        self.closing = closing_of(tokens)
 
     # --- reading ---
 

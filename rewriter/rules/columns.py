@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.model import Entity, Field
 from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
-from rewriter.parts import Relation
+from rewriter.parts import Relation, Unparsed
 from rewriter.statement import Statement
 
 _SYSTEM_COLUMNS = frozenset(("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"))
@@ -24,6 +24,8 @@ def replace_target(statement: Statement, relation: Relation, view: str) -> None:
 
 
 def field_of(statement: Statement, entity: Entity, token: int, *, has_position: bool = True) -> Field:
+    if not statement.is_name(token):
+        raise Unparsed(token)
     name = statement.tokens[token].value
     field = entity.field(name)
     if field is not None:
