@@ -5,10 +5,14 @@
 * `statements`  before any parsing: split a simple Query, classify by first keywords
 * `lexer`       PostgreSQL's tokens; the shape, literals lifted out, which a rewrite is cached by
 * `cache`       `Rewriter`: shape -> edit script; what runs for nearly every statement
+* `bulk`        long INSERT ... VALUES, by its head alone
 * `router`      first sight: pass, rewrite, DDL or refuse
-* `mask`        tokens -> the skeleton that is parsed; the parts of each DML statement
+* `reader`      tokens read in order: names, parentheses, where a clause ends
+* `mask`        tokens -> the skeleton that is parsed (`mask_dml` for INSERT, UPDATE and DELETE, `atoms` for expressions)
+* `parts`       what the mask finds on its way: relations, and the parts of each DML statement
 * `parse`       skeleton -> sqlglot tree -> scopes: what each name stands for
 * `names`       names -> entities: schemas, search_path, temporary tables
+* `statement`   what the rules work on: tokens to read, edits to make
 * `rules`       one statement kind a file, each adding edits
 * `ddl`         DDL on an entity: passed, with a prelude, or refused
 * `edits`       spans, splicing, and the way back to the client's positions

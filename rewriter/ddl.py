@@ -281,15 +281,17 @@ def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> b
 
 
 _BUILT_IN_TYPES = frozenset(
-    "bigint bit bool boolean box bpchar bytea char character cidr circle date dec decimal double float float4 float8"
-    " inet int int2 int4 int8 integer interval json jsonb line lseg macaddr macaddr8 money name national nchar numeric"
-    " oid path pg_catalog point polygon real smallint text time timestamp timestamptz timetz tsquery tsvector uuid"
-    " varbit varchar xml".split()
+    """
+    bigint bit bool boolean box bpchar bytea char character cidr circle date dec decimal double float float4
+    float8 inet int int2 int4 int8 integer interval json jsonb line lseg macaddr macaddr8 money name national
+    nchar numeric oid path pg_catalog point polygon real smallint text time timestamp timestamptz timetz tsquery
+    tsvector uuid varbit varchar xml
+    """.split()
 )
 
 
 def _type_to_look_up(statement: Statement, first: int, end: int) -> str | None:
-    """The type of a column that is added, where it may be a domain: its default may be computed, and it may have checks."""
+    """The type of a column that is added, where it may be a domain: that may have a computed default, and checks."""
     if statement.word(first) != "add" or statement.word(first + 1) in _ADD_CONSTRAINT:
         return None
     token = first + 1
