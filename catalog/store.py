@@ -57,6 +57,24 @@ class CatalogStore:
                 await self._read(None)
         return self.snapshot
 
+    async def catch_up(self) -> None:
+        """Returns when what other proxies committed before this call has been taken up.
+
+        Upstream delivers a notification that is due before it answers a later statement of the same connection.
+        Raises: as refresh.
+        """
+        async with self._lock:
+            try:
+                await (await self._connected()).fetchval("SELECT 1")
+            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+                self._connection = None
+                await self._read(None)
+                return
+        # the notifications' callbacks come first in the event loop's queue; they start the refreshes
+        await asyncio.sleep(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _read(self, touched: Collection[int] | None) -> None:
         connection = await self._connected()
         version = self.snapshot.version + 1

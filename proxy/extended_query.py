@@ -58,8 +58,12 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                     try:
                         rewritten = knowledge.rewrite(text.text, parse.param_types)
                     except RewriteError as error:
+                        held = refusal.look_again(relay)
+                        if held is not None:
+                            return held
                         refused = refusal.response(error, knowledge)
                     else:
+                        relay.caught_up = False
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
@@ -188,7 +192,12 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
             try:
                 rewritten = knowledge.rewrite(text.text, statement.param_types)
             except RewriteError as error:
+                held = refusal.look_again(relay)
+                if held is not None:
+                    return held
                 refused = refusal.response(error, knowledge)
+            else:
+                relay.caught_up = False
     if refused is not None:
         return Before(refusal.in_pipeline(relay, refused, statement.sql))
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)

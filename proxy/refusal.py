@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import ProxyError, error_response
 from proxy.pipeline import Asked, Fate, Owed
+from proxy.verdicts import CATCH_UP, Hold, Script
 from proxy.wire.backend import Diagnostic
 from proxy.wire.frontend import SYNC, Parse
 from rewriter import RewriteError
@@ -43,6 +44,22 @@ def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int
         position=None if error.position is None else error.position + offset,
         encoding=knowledge.codec,
     )
+
+
+def look_again(relay: Relay) -> Hold | None:
+    """Once per refused statement: make sure that it was not refused for an older catalog than upstream's.
+
+    The column that it names may be new, and the proxy that made it another one.
+    """
+    if relay.caught_up:
+        relay.caught_up = False
+        return None
+    return Hold(_catch_up(relay))
+
+
+def _catch_up(relay: Relay) -> Script:
+    yield CATCH_UP
+    relay.caught_up = True
 
 
 def of_query(relay: Relay, shown: bytes, now: float, sql: bytes) -> bytes:

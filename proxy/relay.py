@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 class Shell(Protocol):
     """What the relay needs done by somebody who can wait."""
 
-    def refresh(self) -> None:
-        """Refresh the store, then call `relay.refreshed()`."""
+    def refresh(self, whole: bool = True) -> None:
+        """Refresh the store, or only take up what others have changed; then call `relay.refreshed()`."""
 
     def hold_upstream(self, held: bool) -> None: ...
 
@@ -62,6 +62,9 @@ class Shell(Protocol):
 
 #: More than this in memory for a client whose messages wait, and it is not read from until they are looked at.
 _HELD_BYTES = 256 * 1024
+
+#: What stands instead of a message is put into its chunk, unless that is longer than this.
+_SPLICED = 16 * 1024
 
 # Plain integers: comparing with a member of an enum costs the loops several times as much.
 _QUERY = int(Frontend.QUERY)
@@ -104,6 +107,7 @@ class Relay:
         "_upstream_missing",
         "_upstream_streaming",
         "careful",
+        "caught_up",
         "closing",
         "in_extended",
         "knowledge",
@@ -145,6 +149,8 @@ class Relay:
         #: Something is going on that even a statement that looks harmless must be checked for.
         self.careful = False
         self._refusal: bytes | None = None
+        #: The next refusal is final: it does not come of an older catalog than upstream's.
+        self.caught_up = False
         #: The extended protocol's latest messages, if nothing was going on when they began.
         self._cycle: retry.Cycle | None = None
         self.terminated = False
@@ -278,6 +284,13 @@ class Relay:
                 extended = True
                 verdict = extended_query.on_close(self, data[pos + 5 : after])
 
+            if verdict is not None:
+                if isinstance(verdict, bytes) and after <= end <= _SPLICED:
+                    # One write for all of it: the peer wakes up once.
+                    data = data[:pos] + verdict + data[after:]
+                    after = pos + len(verdict)
+                    end = len(data)
+                    verdict = None
             if verdict is not None:
                 self._forward(data, start, pos)
                 start = pos
@@ -435,7 +448,12 @@ class Relay:
                 if fate and replaced is None:
                     replaced = self._hide(head, kind, data[pos:after])
 
-            if replaced is not None:
+            if replaced and after <= end <= _SPLICED:
+                # One write for all of it: the peer wakes up once.
+                data = data[:pos] + replaced + data[after:]
+                after = pos + len(replaced)
+                end = len(data)
+            elif replaced is not None:
                 self._write_client(data, start, pos)
                 if replaced:
                     self.write_client(replaced)
@@ -639,7 +657,7 @@ class Relay:
                 continue
             if isinstance(wait, Refresh):
                 self._awaits_store = True
-                self.shell.refresh()
+                self.shell.refresh(wait.whole)
                 return
             if wait.outcome is Outcome.PENDING:
                 self._awaited = wait

@@ -40,8 +40,8 @@ class ProxyServer:
         if settings.tls_cert is not None:
             self.tls = server_context(settings.tls_cert, settings.tls_key, settings.tls_ca, settings.tls_min_version)
         self.timings = Timings(settings.statement_history)
-        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size)
         self.tasks = Tasks()
+        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size, self.tasks)
         self.draining = False
         self._sessions: set[Session] = set()
         self._nobody_left = asyncio.Event()

@@ -35,6 +35,8 @@ class Session:
         self._relay: Relay | None = None
         self._cancel: CancelRequest | None = None
         self._ended = False
+        #: Set while the session holds a store.
+        self._database_name: str | None = None
 
     async def run(self) -> None:
         """Until the client is being served, or has been turned away."""
@@ -78,9 +80,14 @@ class Session:
         if login.key is not None:
             self._cancel = CancelRequest(login.key.pid, login.key.key)
         try:
-            database = await server.stores.get(startup.database.decode("utf-8", "replace"))
+            name = startup.database.decode("utf-8", "replace")
+            database = await server.stores.acquire(name)
         except StoreUnavailable as error:
             raise UpstreamUnreachable(str(error)) from error
+        if self._ended:
+            server.stores.release(name)
+            return
+        self._database_name = name
         self._serve(upstream, startup, login, database)
 
     def _serve(self, upstream: Channel, startup: StartupMessage, login: Login, database: Database | None) -> None:
@@ -109,14 +116,15 @@ class Session:
 
     # --- what the relay asks for (relay.Shell) ---
 
-    def refresh(self) -> None:
-        self._server.tasks.start(self._refresh(), name="refresh for a session")
+    def refresh(self, whole: bool = True) -> None:
+        self._server.tasks.start(self._refresh(whole), name="refresh for a session")
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, whole: bool) -> None:
         relay = self._relay
         assert relay is not None and relay.knowledge is not None
+        database = relay.knowledge.database
         try:
-            await relay.knowledge.database.refresh(relay.knowledge.touched)
+            await (database.refresh(relay.knowledge.touched) if whole else database.catch_up())
         except StoreUnavailable as error:
             # What committed is committed; but with an old catalog this session would read and write the wrong storage.
             log.warning("session ended", error=str(error))
@@ -203,4 +211,6 @@ class Session:
     def _ended_once(self) -> None:
         if not self._ended:
             self._ended = True
+            if self._database_name is not None:
+                self._server.stores.release(self._database_name)
             self._server.session_ended(self)

@@ -88,7 +88,11 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
     try:
         rewritten = knowledge.rewrite(text.text)
     except RewriteError as error:
+        held = refusal.look_again(relay)
+        if held is not None:
+            return held
         return refusal.of_query(relay, refusal.response(error, knowledge), now, text.sql)
+    relay.caught_up = False
     owed = Owed(Asked.QUERY)
     owed.started = now
     owed.subject = rewritten

@@ -1,4 +1,4 @@
-"""One catalog store per database, opened when the first session to that database has logged in.
+"""One catalog store per database, opened when the first session to that database has logged in, closed after the last.
 
 The store's connection is the proxy's own, made from the administrator's connection string with the database's name
 put in. A database without Kameleon has no store: its sessions are relayed as they are.
@@ -7,6 +7,7 @@ put in. A database without Kameleon has no store: its sessions are relayed as th
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from rewriter import Rewriter
 
 if TYPE_CHECKING:
     from catalog.store import CatalogStore
+    from proxy.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,13 @@ class Database:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StoreUnavailable(f"the catalog of database {self.name} cannot be read: {error}") from error
 
+    async def catch_up(self) -> None:
+        """Take up what other proxies have changed. Raises StoreUnavailable."""
+        try:
+            await self.store.catch_up()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise StoreUnavailable(f"the catalog of database {self.name} cannot be read: {error}") from error
+
     def row_descriptions(self) -> RowDescriptions:
         """For the committed snapshot."""
         if self._row_descriptions.snapshot is not self.store.snapshot:
@@ -62,15 +71,46 @@ class Database:
         return texts
 
 
+#: Seconds for which a store outlives the last session of its database. A connection of ours would make DROP DATABASE
+#: fail; PostgreSQL waits five seconds for the connections of others to end.
+IDLE_SECONDS = 1.0
+
+
 class StoreRegistry:
-    def __init__(self, open_store: OpenStore, cache_size: int) -> None:
+    def __init__(self, open_store: OpenStore, cache_size: int, tasks: Tasks) -> None:
         self._open_store = open_store
         self._cache_size = cache_size
+        self._tasks = tasks
         self._databases: dict[str, Database | None] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._sessions: Counter[str] = Counter()
 
-    async def get(self, name: str) -> Database | None:
-        """Raises StoreUnavailable: the next session tries again."""
+    async def acquire(self, name: str) -> Database | None:
+        """The database, for one session, which must `release` it.
+
+        Raises StoreUnavailable: the next session tries again.
+        """
+        self._sessions[name] += 1
+        try:
+            return await self._get(name)
+        except BaseException:
+            self.release(name)
+            raise
+
+    def release(self, name: str) -> None:
+        self._sessions[name] -= 1
+        if not self._sessions[name]:
+            del self._sessions[name]
+            asyncio.get_running_loop().call_later(IDLE_SECONDS, self._close_if_idle, name)
+
+    def _close_if_idle(self, name: str) -> None:
+        if name in self._sessions or (name in self._opening and self._opening[name].locked()):
+            return
+        database = self._databases.pop(name, None)
+        if database is not None:
+            self._tasks.start(database.store.close(), name="close an idle store")
+
+    async def _get(self, name: str) -> Database | None:
         if name in self._databases:
             return self._databases[name]
         async with self._opening.setdefault(name, asyncio.Lock()):

@@ -8,15 +8,19 @@ from typing import NamedTuple, TypeAlias
 from proxy.pipeline import Owed
 
 
-class Refresh:
+class Refresh(NamedTuple):
     """Yielded by a script: the store is to be refreshed before it goes on."""
+
+    #: False: only what other proxies are known to have changed.
+    whole: bool
 
 
 class Settled:
     """Yielded by a script: everything that was sent is to be answered before it goes on."""
 
 
-REFRESH = Refresh()
+REFRESH = Refresh(whole=True)
+CATCH_UP = Refresh(whole=False)
 SETTLED = Settled()
 
 #: What a script waits for: a reply, all replies, or the store.
