@@ -281,12 +281,10 @@ def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> b
 
 
 _BUILT_IN_TYPES = frozenset(
-    """
-    bigint bit bool boolean box bpchar bytea char character cidr circle date dec decimal double float float4
-    float8 inet int int2 int4 int8 integer interval json jsonb line lseg macaddr macaddr8 money name national
-    nchar numeric oid path pg_catalog point polygon real smallint text time timestamp timestamptz timetz tsquery
-    tsvector uuid varbit varchar xml
-    """.split()
+    "bigint bit bool boolean box bpchar bytea char character cidr circle date dec decimal double float float4"  # noqa: SIM905
+    " float8 inet int int2 int4 int8 integer interval json jsonb line lseg macaddr macaddr8 money name national"
+    " nchar numeric oid path pg_catalog point polygon real smallint text time timestamp timestamptz timetz tsquery"
+    " tsvector uuid varbit varchar xml".split()
 )
 
 

@@ -159,7 +159,8 @@ BEGIN
     IF missing IS NOT NULL THEN
         expression := format('CASE WHEN %s ? %L THEN %s ELSE %s END', document, field_key, expression, missing);
     END IF;
-    IF coll <> 0 AND (coll <> (SELECT t.typcollation FROM pg_type t WHERE t.oid = typ)) THEN
+    -- the cast of text to name takes its collation from the text, not from the type
+    IF coll <> 0 AND (coll <> (SELECT t.typcollation FROM pg_type t WHERE t.oid = typ) OR base.oid = 'name'::regtype) THEN
         expression := format('(%s) COLLATE %s', expression, (SELECT format('%I.%I', n.nspname, c.collname)
             FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = coll));
     END IF;

@@ -110,7 +110,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum AND s.deptype = 'i'))
         WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid),
             -- a column of a domain type takes the domain's default
-            (SELECT t.typdefault FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'))
+            (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'))
         END
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = relation AND a.attnum = attribute
@@ -119,7 +119,8 @@ $$;
 -- Brings kdb_field_definitions and the composite type of sub-field targets in step with the shell.
 -- Returns whether anything about the fields changed.
 CREATE OR REPLACE FUNCTION kameleon.sync_fields(entity int, shell oid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
 DECLARE
     record_type text := format('kameleon.%I', 'kdb_rec_' || entity);
     column_now record;
@@ -147,8 +148,9 @@ BEGIN
         IF NOT FOUND THEN
             missing := NULL;
             IF column_now.atthasmissing AND type_exists THEN
-                EXECUTE format('SELECT quote_literal((attmissingval::text::%s[])[1]) || %L FROM pg_attribute WHERE attrelid = %s AND attnum = %s',
-                               format_type(column_now.atttypid, NULL), '::' || column_now.type_name, shell, column_now.attnum) INTO missing;
+                -- the only element of an array of any type, as text; the same however the session writes its dates
+                SELECT quote_literal(array_to_string(a.attmissingval, '')) || '::' || column_now.type_name INTO missing
+                FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum = column_now.attnum;
             END IF;
             INSERT INTO kameleon.kdb_field_definitions
             VALUES (entity, column_now.attnum, column_now.attname,
@@ -172,7 +174,11 @@ BEGIN
                <> (column_now.atttypid, column_now.atttypmod, column_now.attcollation) THEN
                 UPDATE kameleon.kdb_field_definitions
                 SET type_oid = column_now.atttypid, type_modifier = column_now.atttypmod, collation_oid = column_now.attcollation,
-                    type_name = column_now.type_name, type_signature = column_now.signature
+                    type_name = column_now.type_name, type_signature = column_now.signature,
+                    -- rows that went through the shell come back with the value of their own
+                    missing_value = CASE WHEN NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e
+                                                          WHERE e.entity_id = entity AND e.shell_filled)
+                                         THEN missing_value || '::' || column_now.type_name END
                 WHERE entity_id = entity AND attnum = column_now.attnum;
                 steps := steps || format('DROP ATTRIBUTE IF EXISTS %I', column_now.attname)
                                || format('ADD ATTRIBUTE %I %s', column_now.attname, column_now.type_name);

@@ -15,3 +15,40 @@ update tight set(name,parent)=(select'changed',id)where(id)=3;
 update tight set name='last'where id=4;
 delete from tight where(id)=4returning id;
 select*from tight order by id;
+
+-- a constant default added to a table with rows: the value of the old rows, in every type
+create table grown (id int primary key);
+insert into grown values (1);
+alter table grown add padded char(5) default 'hello', add blank bpchar default 'x  ', add letter "char" default 'q', add label name default 'nnn';
+alter table grown add numbers int[] default '{1,2}', add boxes box[] default '{(1,1),(0,0)}', add words text[] default array['a', null, '"b,'], add pads bpchar(4)[] default array['a'];
+alter table grown add born date default '2020-02-03', add lasted interval default '-1 day 2 hours', add share float8 default 0.1, add doc jsonb default '{"a": [1]}', add raw bytea default '\x00ff', add span int4range default '[1,3)';
+insert into grown (id) values (2);
+select * from grown order by id;
+select id, padded || '|', blank || '|', length(blank), octet_length(padded), collation for (label) from grown order by id;
+set datestyle = 'SQL, DMY';
+alter table grown add later date default '03/02/2020';
+set datestyle = 'SQL, MDY';
+alter table grown rename later to latest;
+select id, latest from grown order by id;
+reset datestyle;
+
+-- another type for a field with such a default
+create table retyped (id int);
+insert into retyped values (1);
+alter table retyped add share float8 default 0.2, add flag bool default true;
+alter table retyped alter share type text using share::text, alter flag type text using flag::text;
+insert into retyped (id) values (2);
+select * from retyped order by id;
+
+-- the default of a domain means what it meant where the domain was made
+create sequence domain_numbers start 5;
+create domain numbered int default nextval('domain_numbers');
+create table numbers (id numbered, note text);
+insert into numbers (note) values ('first'), ('second');
+alter table numbers add other numbered;
+select * from numbers order by id;
+
+-- names sort by their bytes
+create table labels (id int, label name);
+insert into labels values (1, 'b'), (2, 'B'), (3, 'a');
+select * from labels order by label;
