@@ -10,7 +10,7 @@ CASES = Path(__file__).parent / "cases"
 
 HEADERS = {"settings", "user", "modes"}
 FLAGS = {"batch", "pipeline", "ordered", "unordered", "shape"}
-VALUES = {"params", "types", "copy", "copy fail", "fetch", "only", "session", "modes", "refused"}
+VALUES = {"params", "types", "copy", "copy fail", "fetch", "only", "session", "modes", "refused", "prepare", "execute"}
 
 DIRECTIVE = re.compile(r"^-- (?P<name>[a-z]+(?: [a-z]+)?)(?:: ?(?P<value>.*))?$")
 DOLLAR_TAG = re.compile(r"\$(?:[A-Za-z_]\w*)?\$")
@@ -29,6 +29,8 @@ class Step:
     shape: bool = False  # rows and their number do not count
     params: list[list[str | None]] = field(default_factory=list)  # one execution for each
     types: list[str] = field(default_factory=list)
+    prepare: str = ""  # the name of a prepared statement that is only parsed and described
+    execute: str = ""  # the name of the one that is bound and executed; the text is only shown
     copy: bytes = b""
     copy_failure: str | None = None
     fetch: list[int] = field(default_factory=list)  # the row limits of successive Executes on one portal
@@ -154,8 +156,8 @@ def _read_directive(step: Step, name: str, value: str) -> None:
             step.copy_failure = value
         case "fetch":
             step.fetch = [int(word) for word in value.split(",")]
-        case "refused":
-            step.refused = value
+        case "refused" | "prepare" | "execute":
+            setattr(step, name, value)
         case "only":
             step.since = int(value)
         case "session":

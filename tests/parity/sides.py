@@ -178,36 +178,45 @@ class Side:
 
     def _exchanges(self, session: Connection, step: Step, mode: str) -> list[list[Event]]:
         copy = wire.CopyInput(step.copy, step.copy_failure)
+        types = [self._type_oid(name) for name in step.types]
         if step.pipeline:
             return [session.exchange(*pipeline_frames(step.pipeline, mode), copy, extended=True)]
+        if step.prepare:
+            return [prepare(session, step.sql, step.prepare, types)]
+        if step.execute:
+            described = [session.exchange(wire.describe("S", step.execute) + wire.sync())] if mode == "binary" else []
+            return described + self._executions(session, step, step.execute, parameter_types(described), copy, mode)
         if step.batch or (mode == "simple" and not step.params and not step.fetch and not step.types):
             return [session.exchange(wire.query(step.sql), copy=copy)]
-        types = [self._type_oid(name) for name in step.types]
         if mode == "binary" or len(step.params) > 1:
-            return self._prepared(session, step, types, copy, binary=mode == "binary")
+            return self._prepared(session, step, types, copy, mode)
         params = encode(step.params[0]) if step.params else []
         frames = wire.parse(step.sql, types=types) + wire.describe("S") + wire.bind(params=params)
         frames += wire.describe("P") + fetches("", step.fetch) + wire.sync()
         return [session.exchange(frames, copy=copy, extended=True)]
 
     def _prepared(
-        self, session: Connection, step: Step, types: Sequence[int], copy: wire.CopyInput, binary: bool
+        self, session: Connection, step: Step, types: Sequence[int], copy: wire.CopyInput, mode: str
     ) -> list[list[Event]]:
         """First prepare and describe, then run as often as there are parameters, as asyncpg does."""
         name = "" if len(step.params) < 2 else "parity"
-        prepared = session.exchange(wire.parse(step.sql, name, types) + wire.describe("S", name) + wire.sync())
-        exchanges = [prepared]
+        prepared = prepare(session, step.sql, name, types)
         if wire.only(prepared, "ErrorResponse"):
-            return exchanges
-        described = [oid for event in wire.only(prepared, "ParameterDescription") for oid in event.types]
-        formats = [1] if binary else []
-        for values in step.params or [[]]:
-            params, param_formats = self._parameters(values, described, binary)
-            frames = wire.bind("", name, params, param_formats, formats) + wire.describe("P")
-            frames += fetches("", step.fetch) + wire.sync()
-            exchanges.append(session.exchange(frames, copy=copy, extended=True))
+            return [prepared]
+        exchanges = [prepared, *self._executions(session, step, name, parameter_types([prepared]), copy, mode)]
         if name:
             exchanges.append(session.exchange(wire.close("S", name) + wire.sync()))
+        return exchanges
+
+    def _executions(
+        self, session: Connection, step: Step, name: str, types: Sequence[int], copy: wire.CopyInput, mode: str
+    ) -> list[list[Event]]:
+        exchanges = []
+        for values in step.params or [[]]:
+            params, param_formats = self._parameters(values, types, mode == "binary")
+            frames = wire.bind("", name, params, param_formats, [1] if mode == "binary" else [])
+            frames += wire.describe("P") + fetches("", step.fetch) + wire.sync()
+            exchanges.append(session.exchange(frames, copy=copy, extended=True))
         return exchanges
 
     def _parameters(
@@ -327,6 +336,14 @@ class Side:
     def _own(self, text: str) -> str:
         """Without what is bound to differ: the databases' names, temporary schemas, and where in its file a row is."""
         return TEMPORARY.sub("pg_temp", TUPLE.sub("tuple (?)", text.replace(self.database, "<database>")))
+
+
+def prepare(session: Connection, sql: str, name: str, types: Sequence[int]) -> list[Event]:
+    return session.exchange(wire.parse(sql, name, types) + wire.describe("S", name) + wire.sync())
+
+
+def parameter_types(exchanges: Sequence[Sequence[Event]]) -> list[int]:
+    return [oid for events in exchanges for event in wire.only(events, "ParameterDescription") for oid in event.types]
 
 
 def encode(values: Sequence[str | None]) -> list[bytes | None]:

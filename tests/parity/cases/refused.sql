@@ -54,8 +54,6 @@ alter type mood rename value 'sad' to 'blue';
 alter type address add attribute zip int;
 -- refused: 0A000
 alter type address drop attribute number;
--- refused: 0A000
-alter type address alter attribute number type text;
 select * from typed;
 
 select * from t order by id;

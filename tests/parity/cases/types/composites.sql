@@ -39,3 +39,4 @@ select id from people where a = $1::address;
 
 alter type address rename attribute "Note" to remark;
 select id, a, (a).remark from people where id < 3 order by id;
+alter type address alter attribute number type text;
