@@ -52,3 +52,33 @@ select * from numbers order by id;
 create table labels (id int, label name);
 insert into labels values (1, 'b'), (2, 'B'), (3, 'a');
 select * from labels order by label;
+
+-- what violates a constraint that is NOT VALID stays through changes of the table
+create table doubtful (id int);
+insert into doubtful values (1), (-1);
+alter table doubtful add constraint positive check (id > 0) not valid;
+comment on constraint positive on doubtful is 'one day';
+alter table doubtful alter id type bigint;
+alter table doubtful add note text default lower('X');
+alter table doubtful validate constraint positive;
+alter table doubtful add missing int not null;
+insert into doubtful values (-2);
+update doubtful set id = id;
+select convalidated, obj_description(oid) from pg_constraint where conrelid = 'doubtful'::regclass;
+delete from doubtful where id < 0;
+alter table doubtful validate constraint positive;
+select convalidated, obj_description(oid) from pg_constraint where conrelid = 'doubtful'::regclass;
+
+-- only: 18
+alter table doubtful add constraint there not null id not valid;
+
+-- an index that could not be built is in nobody's way
+create table twice (id int, note text);
+insert into twice values (1, 'a'), (1, 'b');
+create unique index concurrently twice_id on twice (id);
+create index twice_note on twice (note);
+alter table twice add more int default 5 check (more > 1);
+drop index twice_id;
+create unique index concurrently twice_both on twice (id, note);
+insert into twice values (1, 'a');
+select * from twice order by note;

@@ -1,5 +1,12 @@
 -- Names that the storage itself might use
+create table plain (data jsonb primary key, entity_id int, kdb_document_row int, document text, kdb_ int);
+insert into plain values ('{"data": 1}', 1, 3, 'doc', 4) returning *;
+update plain set kdb_document_row = entity_id + 1, data = data || '{"x": 2}', document = default where plain.data->>'data' = '1' returning plain.*;
+insert into plain (data, entity_id) values ('{"data": 1, "x": 2}', 7) on conflict (data) do update set entity_id = excluded.entity_id + plain.entity_id returning *;
+-- These three are the storage's own, so this table is dedicated
+set client_min_messages = warning;
 create table data (data jsonb primary key, entity_id int, kdb_rec text, kdb_data int, kdb_keys text[], kdb_document_row int);
+reset client_min_messages;
 insert into data values ('{"data": 1}', 1, 'rec', 2, '{x}', 3) returning *;
 insert into data (kdb_keys, data) values ('{a,b}', '2'), (null, '3') returning *;
 update data set kdb_keys = '{c}', kdb_data = kdb_data + 1, entity_id = 9 where data = '{"data": 1}' returning *;
