@@ -71,7 +71,8 @@ BEGIN
     END LOOP;
     FOR ind IN
         SELECT i.indexrelid, i.indisunique, i.indnkeyatts, c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-        WHERE i.indrelid = definition.relid AND i.indislive ORDER BY i.indexrelid
+        -- what a failed CREATE INDEX CONCURRENTLY left is no index
+        WHERE i.indrelid = definition.relid AND i.indisvalid ORDER BY i.indexrelid
     LOOP
         wanted := kameleon.child_index_definition(entity, ind.indexrelid);
         SELECT d.* INTO known FROM kameleon.kdb_index_definitions d WHERE d.entity_id = entity AND d.index_relid = ind.indexrelid;

@@ -156,6 +156,8 @@ DECLARE
     definition kameleon.kdb_entity_definitions;
     replication_role text := current_setting('session_replication_role');
     neighbour regclass;
+    set_aside text;
+    put_back text;
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
@@ -167,8 +169,22 @@ BEGIN
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
     PERFORM kameleon.lift_guard(definition.entity_id);
     PERFORM set_config('session_replication_role', 'replica', true);
+    -- rows need not satisfy a constraint that is NOT VALID, nor what a failed CREATE INDEX CONCURRENTLY left
+    UPDATE pg_index SET indisready = false WHERE indrelid = shell AND indisready AND NOT indisvalid;
+    SELECT string_agg(format('DROP CONSTRAINT %I', c.conname), ', '),
+           format('ALTER TABLE ONLY %s ', shell) || string_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)), ', ')
+           || coalesce(string_agg(format('; COMMENT ON CONSTRAINT %I ON %s IS %L', c.conname, shell, obj_description(c.oid, 'pg_constraint')), '')
+                       FILTER (WHERE obj_description(c.oid, 'pg_constraint') IS NOT NULL), '')
+    INTO set_aside, put_back
+    FROM pg_constraint c WHERE c.conrelid = shell AND c.contype IN ('c', 'n') AND NOT c.convalidated;
+    IF set_aside IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE ONLY %s %s', shell, set_aside);
+    END IF;
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kameleon.%I', shell,
                    kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id);
+    IF put_back IS NOT NULL THEN
+        EXECUTE put_back;
+    END IF;
     PERFORM set_config('session_replication_role', replication_role, true);
     PERFORM set_config('kameleon.internal', '', true);
     IF related THEN
