@@ -33,6 +33,7 @@ def copy(statement: Statement) -> None:
             field_of(statement, entity, start, has_position=False)
     if statement.word(token) == "from":
         _copy_from(statement, entity, first, chain.end, columns)
+        _thaw(statement, token + 2)
     elif statement.word(token) == "to":
         _copy_to(statement, entity, first, token, columns)
     else:
@@ -53,6 +54,25 @@ def _copy_from(statement: Statement, entity: Entity, first: int, end: int, colum
                     detail="Generated columns cannot be used in COPY.",
                 )
     statement.replace(first, end, text)
+
+
+_ON = frozenset(("true", "on", "1"))
+
+
+def _thaw(statement: Statement, token: int) -> None:
+    """FREEZE asks for a table of the same transaction, which a view cannot be; without it the rows are the same."""
+    end = len(statement.tokens)
+    while token < end and statement.word(token) != "where":
+        if statement.word(token) == "freeze":
+            statement.replace(token, token + 1, "")
+        elif statement.word(token) == "(":
+            stop = statement.partner(token)
+            for first, last in statement.items(token + 1, stop):
+                value = statement.text(first + 1, last).lower() if last > first + 1 else "on"
+                if statement.word(first) == "freeze" and value.strip("'") in _ON:
+                    statement.replace(first, last, "freeze off")
+            token = stop
+        token += 1
 
 
 def _copy_to(statement: Statement, entity: Entity, first: int, end: int, columns: tuple[int, int] | None) -> None:

@@ -82,3 +82,15 @@ drop index twice_id;
 create unique index concurrently twice_both on twice (id, note);
 insert into twice values (1, 'a');
 select * from twice order by note;
+
+-- FREEZE
+create table frozen (id int, note text);
+begin;
+truncate frozen;
+-- copy: 1,one
+-- copy: 2,two
+copy frozen from stdin with (format csv, freeze);
+-- copy: 3	three
+copy frozen from stdin freeze;
+commit;
+select * from frozen order by id;
