@@ -6,10 +6,12 @@ order in which rows lie on disk, on the clock, or on a random number.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+LITERAL = re.compile(r"(?<![\w'])'((?:[^']|'')*)'")
 NAMES = ["a", "b", "c", "d", "Odd", "order", "ü"]
 
 
@@ -66,6 +68,14 @@ class Field:
         return '"' + self.name + '"'
 
 
+@dataclass(frozen=True)
+class Statement:
+    """Its text and, where it has parameters, their values."""
+
+    sql: str
+    params: tuple[str, ...] = ()
+
+
 @dataclass
 class Table:
     name: str
@@ -90,10 +100,13 @@ def literal(field: Field) -> st.SearchStrategy[str]:
 @st.composite
 def fields(draw: st.DrawFn) -> Field:
     kind = draw(st.sampled_from(KINDS))
-    suffix = draw(st.sampled_from(("", "", "", " not null", f" default {kind.literals[0]}", " unique")))
-    if suffix == " unique" and not kind.ordered:
-        suffix = ""
-    return Field(draw(st.sampled_from(NAMES)), kind, suffix)
+    name = draw(st.sampled_from(NAMES))
+    suffixes = ["", "", "", " not null", f" default {kind.literals[0]}"]
+    if kind.ordered:
+        suffixes += [" unique", f' check ("{name}" <> {kind.literals[1]})']
+    if kind.number:
+        suffixes += [" generated always as (id * 2) stored", " generated always as (7) stored"]
+    return Field(name, kind, draw(st.sampled_from(suffixes)))
 
 
 @st.composite
@@ -142,8 +155,12 @@ def inserts(draw: st.DrawFn, table: Table) -> str:
 
 @st.composite
 def copies(draw: st.DrawFn, target: Table, source: Table) -> str:
-    """INSERT ... SELECT from the other table."""
-    return f"insert into {target.name} (id) select id + {draw(st.integers(10, 20))} from {source.name}{draw(RETURNING)}"
+    """INSERT ... SELECT, from the other table or from itself."""
+    same = [field.quoted for field in target.fields if field in source.fields]
+    same = draw(st.lists(st.sampled_from(same), unique=True)) if same else []
+    into = ", ".join(["id", *same])
+    values = ", ".join([f"id + {draw(st.integers(10, 20))}", *same])
+    return f"insert into {target.name} ({into}) select {values} from {source.name}{draw(RETURNING)}"
 
 
 @st.composite
@@ -152,6 +169,7 @@ def conditions(draw: st.DrawFn, table: Table, alias: str = "") -> str:
     simple = [f"{prefix}id {op} {n}" for op in ("=", "<", ">=", "<>") for n in (1, 3)] + [f"{prefix}id in (1, 2, 5)"]
     for field in table.fields:
         simple += [f"{prefix}{field.quoted} is null", f"{prefix}{field.quoted} is not null"]
+        simple += [f"{prefix}id in (select id from {table.name} where {field.quoted} is not null)"]
         if field.kind.ordered:
             simple += [f"{prefix}{field.quoted} {op} {field.kind.literals[0]}" for op in ("=", ">", "is distinct from")]
     return draw(st.sampled_from(simple))
@@ -173,11 +191,15 @@ def updates(draw: st.DrawFn, table: Table, other: Table) -> str:
         changes = f"({', '.join(field.quoted for field in chosen)}) = ({', '.join(values)})"
     else:
         changes = ", ".join(f"{field.quoted} = {value}" for field, value in zip(chosen, values, strict=True))
-    if draw(st.booleans()):
-        return f"update {table.name} set {changes}{draw(wheres(table))}{draw(RETURNING)}"
-    return (
-        f"update {table.name} set {changes} from {other.name} o where o.id = {table.name}.id returning {table.name}.*"
-    )
+    match draw(st.integers(0, 3)):
+        case 0 | 1:
+            return f"update {table.name} set {changes}{draw(wheres(table))}{draw(RETURNING)}"
+        case 2:
+            name = chosen[0].quoted
+            value = f"(select max({name}) from {table.name})" if chosen[0].kind.ordered else name
+            return f"update {table.name} as x set {name} = case when x.id > 2 then {value} else {values[0]} end"
+    source = f"from {other.name} o where o.id = {table.name}.id"
+    return f"update {table.name} set {changes} {source} returning {table.name}.*"
 
 
 @st.composite
@@ -206,7 +228,7 @@ def selects(draw: st.DrawFn, table: Table, other: Table) -> str:
     shown = "" if alias == table.name else f" {alias}"
     listed = ", ".join(draw(st.lists(expressions(table, alias), min_size=1, max_size=3)))
     where = draw(wheres(table, alias))
-    match draw(st.integers(0, 7)):
+    match draw(st.integers(0, 10)):
         case 0:
             order = ", ".join(f"{alias}.{name}" for name in table.order)
             return f"select {listed} from {table.name}{shown}{where} order by {order} limit 3"
@@ -230,6 +252,15 @@ def selects(draw: st.DrawFn, table: Table, other: Table) -> str:
         case 6:
             both = draw(st.sampled_from(("union", "union all", "intersect", "except")))
             return f"select id from {table.name} {both} select id from {other.name}"
+        case 7:
+            partition = f"{alias}.{draw(st.sampled_from(table.order))}"
+            window = f"count(*) over (partition by {partition}), max({alias}.id) over (order by {partition})"
+            return f"select {listed}, {window} from {table.name}{shown}{where}"
+        case 8:
+            lateral = f"lateral (select count(*) as n from {other.name} o where o.id >= {alias}.id) l"
+            return f"select {listed}, l.n from {table.name}{shown}, {lateral}{where}"
+        case 9:
+            return f"select distinct {alias}.{draw(st.sampled_from(table.order))} from {table.name}{shown}{where}"
     return f"select {listed} from {table.name}{shown}{where}"
 
 
@@ -257,21 +288,39 @@ def changes_of_shape(draw: st.DrawFn, table: Table) -> str:
 
 
 @st.composite
-def scripts(draw: st.DrawFn, size: int = 8) -> list[str]:
+def parametrised(draw: st.DrawFn, sql: str) -> Statement:
+    """Some of its quoted literals as parameters."""
+    found = list(LITERAL.finditer(sql))
+    if not found or not draw(st.booleans()):
+        return Statement(sql)
+    taken = draw(st.lists(st.sampled_from(range(len(found))), unique=True, min_size=1, max_size=4))
+    pieces, at = [], 0
+    for number, index in enumerate(sorted(taken), 1):
+        pieces += [sql[at : found[index].start()], f"${number}"]
+        at = found[index].end()
+    values = tuple(found[index][1].replace("''", "'") for index in sorted(taken))
+    return Statement("".join([*pieces, sql[at:]]), values)
+
+
+@st.composite
+def scripts(draw: st.DrawFn, size: int = 8) -> list[Statement]:
     """Two tables and what happens to them."""
     one, two = draw(tables("one")), draw(tables("two"))
-    script = [one.definition, two.definition, draw(inserts(one)), draw(inserts(two))]
+    beginning = [one.definition, two.definition, draw(inserts(one)), draw(inserts(two))]
+    script = [Statement(sql) for sql in beginning]
     for _ in range(draw(st.integers(1, size))):
         table, other = draw(st.sampled_from(((one, two), (two, one))))
-        statement = st.one_of(
+        with_values = st.one_of(
             selects(table, other),
             selects(table, other),
             inserts(table),
-            copies(table, other),
+            copies(table, draw(st.sampled_from((table, other)))),
             updates(table, other),
             deletes(table, other),
+        ).flatmap(parametrised)
+        others = st.one_of(
             changes_of_shape(table),
             st.sampled_from(("begin", "rollback", "commit", "savepoint s", "rollback to s")),
-        )
-        script.append(draw(statement))
-    return [*script, "rollback", "table one", "table two"]
+        ).map(Statement)
+        script.append(draw(st.one_of(with_values, with_values, with_values, others)))
+    return [*script, Statement("rollback"), Statement("table one"), Statement("table two")]

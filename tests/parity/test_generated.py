@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.parity.case_files import Step
 from tests.parity.comparison import Difference, Pair, flatten
 from tests.parity.conftest import PairPool
-from tests.parity.statements import scripts
+from tests.parity.statements import Statement, scripts
 
 MODES = st.sampled_from(("simple", "extended", "binary"))
 
@@ -27,19 +27,24 @@ def generated_pair(parity_pairs: PairPool) -> Iterator[Pair]:
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(script=scripts(), mode=MODES)
-def test_generated_statements(generated_pair: Pair, script: list[str], mode: str) -> None:
+def test_generated_statements(generated_pair: Pair, script: list[Statement], mode: str) -> None:
     compare(generated_pair, script, mode)
 
 
 @pytest.mark.slow
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=scripts(size=20), mode=MODES)
-def test_many_generated_statements(generated_pair: Pair, script: list[str], mode: str) -> None:
+def test_many_generated_statements(generated_pair: Pair, script: list[Statement], mode: str) -> None:
     compare(generated_pair, script, mode)
 
 
-def compare(pair: Pair, script: list[str], mode: str) -> None:
-    for statement in ["rollback", "drop table if exists one, two cascade", *script]:
-        direct, proxied = (flatten(side.run("main", Step(0, statement), mode)) for side in pair.sides())
+START = [Statement("rollback"), Statement("drop table if exists one, two cascade")]
+
+
+def compare(pair: Pair, script: list[Statement], mode: str) -> None:
+    for statement in [*START, *script]:
+        step = Step(0, statement.sql, params=[list(statement.params)] if statement.params else [])
+        direct, proxied = (flatten(side.run("main", step, mode)) for side in pair.sides())
         if direct != proxied:
-            pytest.fail(f"[{mode}] after {script}\n{Difference('here', statement, direct, proxied)}", pytrace=False)
+            history = "\n".join(f"{earlier.sql} {earlier.params or ''}" for earlier in script)
+            pytest.fail(f"[{mode}]\n{history}\n{Difference('here', statement.sql, direct, proxied)}", pytrace=False)
