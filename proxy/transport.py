@@ -72,6 +72,8 @@ class Channel(asyncio.Protocol):
         self._flush_tls()
         if clear:
             self._receive(clear)
+        else:
+            self._wake()  # the handshake may be what is awaited
         if self.tls.ended:
             self.close()
 

@@ -246,21 +246,22 @@ class DataRow:
 
 @dataclass(frozen=True, slots=True)
 class NegotiateProtocolVersion:
-    minor: int
+    #: The newest protocol that the server speaks, major version included, whatever the documentation calls it.
+    newest: int
     options: tuple[bytes, ...] = ()
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        minor, position = read(INT32, body, 0)
+        newest, position = read(INT32, body, 0)
         count, position = read(INT32, body, position)
         options = []
         for _ in range(count):
             option, position = read_cstring(body, position)
             options.append(option)
-        return cls(minor, tuple(options))
+        return cls(newest, tuple(options))
 
     def encode(self) -> bytes:
         options = b"".join(option + b"\0" for option in self.options)
         return frame(
-            Backend.NEGOTIATE_PROTOCOL_VERSION, INT32.pack(self.minor) + INT32.pack(len(self.options)) + options
+            Backend.NEGOTIATE_PROTOCOL_VERSION, INT32.pack(self.newest) + INT32.pack(len(self.options)) + options
         )
