@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _BIND = Owed(Asked.BIND)
 _DESCRIBE_PORTAL = Owed(Asked.DESCRIBE_PORTAL)
 _CLOSE = Owed(Asked.CLOSE)
+_ASKED_CALL = Asked.CALL
 #: Nearly every Execute: all rows of the unnamed portal.
 _ALL_OF_UNNAMED = b"\0\0\0\0\0"
 
@@ -108,6 +109,31 @@ def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
         relay.statements.portals.pop(portal, None)
     relay.pipeline.queue.append(owed)
     return verdict
+
+
+def on_call(relay: Relay, name: bytes, size: int, now: float) -> bool:
+    """Bind to Sync in one go. False when there is more to it: then the messages are looked at one by one."""
+    statement = relay.statements.by_name.get(name)
+    if statement is None:
+        return False
+    knowledge = relay.knowledge
+    if knowledge is not None:
+        knowledge.follow_store()
+        if relay.careful or statement.version != knowledge.version:
+            return False
+    if statement.changes_names or statement.is_special:
+        return False
+    rewritten = statement.rewritten
+    if rewritten is not None and rewritten.prelude is not None:
+        return False
+    owed = Owed(_ASKED_CALL)
+    owed.started = now
+    owed.size = size
+    owed.statement = statement
+    owed.subject = statement.passed if rewritten is None else rewritten
+    relay.statements.portals[b""] = statement
+    relay.pipeline.queue.append(owed)
+    return True
 
 
 def on_describe(relay: Relay, body: bytes) -> Verdict:

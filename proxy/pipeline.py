@@ -42,6 +42,9 @@ class Asked(IntEnum):
     FUNCTION_CALL = 8
     #: Not a request: where a client's CopyDone or CopyFail stands among its messages.
     COPY_END = 9
+    #: Bind, perhaps Describe, Execute and Sync that came in one go, about the unnamed portal: what drivers send to run
+    #: a prepared statement. One entry does for all of it.
+    CALL = 10
 
 
 class Step(IntEnum):
@@ -115,6 +118,15 @@ EXPECTED: Final[Mapping[Asked, Mapping[int, Step]]] = MappingProxyType(
         },
         # Not answered by upstream: it leaves the queue when its turn comes.
         Asked.COPY_END: {},
+        Asked.CALL: {
+            **_ROWS,
+            Backend.BIND_COMPLETE: Step.STAY,
+            Backend.NO_DATA: Step.STAY,
+            Backend.COMMAND_COMPLETE: Step.COMPLETE,
+            Backend.EMPTY_QUERY_RESPONSE: Step.COMPLETE,
+            Backend.ERROR_RESPONSE: Step.SKIP,
+            Backend.READY_FOR_QUERY: Step.READY,
+        },
     }
 )
 
@@ -147,6 +159,7 @@ class Outcome(IntEnum):
 
 # Looking a member up in its enum takes several times as long as this.
 _DONE, _COPY_END = Outcome.DONE, Asked.COPY_END
+_EXPECTED = dict(EXPECTED)
 
 
 class Owed:
@@ -163,8 +176,10 @@ class Owed:
     #: A simple Query of several statements: each of them, and which is being answered.
     runs: tuple[Run, ...] = ()
     at = 0
-    #: Something of the answer to a simple Query has been shown.
-    begun = False
+    #: How many messages of the answer have been shown, rows not counted.
+    begun = 0
+    #: CALL: how many messages it stands for, Sync not counted.
+    size = 1
     #: The prepared statement, and when this message gives or takes a name, the one that had it before.
     statement: Statement | None = None
     previous: Statement | None = None
@@ -177,12 +192,17 @@ class Owed:
     def __init__(self, asked: Asked, fate: Fate = Fate.FORWARD) -> None:
         self.asked = asked
         self.fate = fate
-        self.expected = EXPECTED[asked]
+        self.expected = _EXPECTED[asked]
 
     @property
     def is_collected(self) -> bool:
         """Its rows are wanted whole, by the proxy itself."""
         return self.frames is not None and self.fate is Fate.SWALLOW
+
+    @property
+    def unanswered(self) -> int:
+        """Of a discarded entry: how many messages it leaves without an answer."""
+        return self.size - self.begun if self.asked is Asked.CALL else 1
 
     def __repr__(self) -> str:
         return f"<Owed {self.asked.name} {self.fate.name} {self.outcome.name}>"
@@ -222,6 +242,9 @@ class Pipeline:
             entry = queue.popleft()
             entry.outcome = Outcome.SKIPPED if discarded else Outcome.FAILED
             discarded.append(entry)
+            if entry.asked is Asked.CALL:
+                # Its Sync is not thrown away.
+                queue.appendleft(Owed(Asked.SYNC))
         self.skipping = not queue
         if self.copying_in:
             self.copying_in = False
@@ -234,6 +257,8 @@ class Pipeline:
         """
         queue = self.queue
         first = queue.popleft()
+        if first.asked is Asked.CALL:
+            first.asked, first.expected = Asked.EXECUTE, EXPECTED[Asked.EXECUTE]
         while queue and queue[0].asked is Asked.SYNC:
             queue.popleft()
         if queue and queue[0].asked is Asked.COPY_END:

@@ -34,7 +34,7 @@ from proxy.wire import backend, frontend
 from proxy.wire.backend import Backend, Diagnostic, ParameterStatus
 from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_length
-from proxy.wire.frontend import LENGTH_LIMITS, Frontend
+from proxy.wire.frontend import LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +83,12 @@ _NEVER_ANSWERED = frozenset({Frontend.COPY_DONE, Frontend.COPY_FAIL, Frontend.FL
 #: What may pass while a script runs, if it runs a COPY FROM.
 _COPY_MESSAGES = _NEVER_ANSWERED | {Frontend.COPY_DATA, Frontend.SYNC}
 _OWED_SYNC = Owed(Asked.SYNC)
+# What follows Bind where all of it is one call: Describe of the unnamed portal, Execute of all its rows, Sync.
+_REST = Execute(b"").encode() + SYNC
+_REST_DESCRIBED = Describe(PORTAL, b"").encode() + _REST
+_REST_OF_CALL = (_REST_DESCRIBED, _REST)
 _ASKED_EXECUTE = Asked.EXECUTE
-_TIMED = frozenset({Asked.QUERY, Asked.EXECUTE})
+_TIMED = frozenset({Asked.QUERY, Asked.EXECUTE, Asked.CALL})
 _SHOWN = frozenset({Fate.FORWARD, Fate.PART})
 #: The SQLSTATE field of the database's word that this session changed an entity.
 _PRIVATE_INFO = b"CKDB01\0"
@@ -265,8 +269,17 @@ class Relay:
                         self._client_missing = end - pos + 1
                         break
                     raise MalformedMessage("a string is not terminated")
-                extended = True
                 portal, name = data[pos + 5 : portal_end], data[portal_end + 1 : name_end]
+                rest = 0  # bytes behind it that make it a call
+                if not portal and data.startswith(_REST_OF_CALL, after):
+                    rest = len(_REST) if data.startswith(_REST, after) else len(_REST_DESCRIBED)
+                if rest and extended_query.on_call(self, name, 2 if rest == len(_REST) else 3, now):
+                    if not self.in_extended:
+                        self._keep_cycle(data, pos)
+                    self.in_extended = False
+                    pos = after + rest
+                    continue
+                extended = True
                 verdict = extended_query.on_bind(self, portal, name)
             elif kind == _EXECUTE:
                 extended = True
@@ -284,14 +297,12 @@ class Relay:
                 extended = True
                 verdict = extended_query.on_close(self, data[pos + 5 : after])
 
-            if verdict is not None:
-                if isinstance(verdict, bytes) and after <= end <= _SPLICED:
-                    # One write for all of it: the peer wakes up once.
-                    data = data[:pos] + verdict + data[after:]
-                    after = pos + len(verdict)
-                    end = len(data)
-                    verdict = None
-            if verdict is not None:
+            if isinstance(verdict, bytes) and after <= end <= _SPLICED:
+                # One write for all of it: the peer wakes up once.
+                data = data[:pos] + verdict + data[after:]
+                after = pos + len(verdict)
+                end = len(data)
+            elif verdict is not None:
                 self._forward(data, start, pos)
                 start = pos
                 if isinstance(verdict, bytes):
@@ -308,9 +319,7 @@ class Relay:
             if extended:
                 if not self.in_extended:
                     self.in_extended = True
-                    # One entry: the message itself. More, and other answers come before its own.
-                    kept = len(pipeline.queue) == 1 and end <= retry.LONGEST_KEPT and self.status == _IDLE
-                    self._cycle = retry.Cycle(data, pos) if kept else None
+                    self._keep_cycle(data, pos)
             elif kind == _QUERY:
                 self.in_extended = False
             if after > end:
@@ -321,6 +330,11 @@ class Relay:
         self._forward(data, start, pos)
         if pos < end:
             self._keep_client(data[pos:])
+
+    def _keep_cycle(self, data: bytes, pos: int) -> None:
+        # One entry: the message itself. More, and other answers come before its own.
+        kept = len(self.pipeline.queue) == 1 and len(data) <= retry.LONGEST_KEPT and self.status == _IDLE
+        self._cycle = (data, pos) if kept else None
 
     def _forward(self, data: bytes, start: int, end: int) -> None:
         if start == 0 and end == len(data):
@@ -411,7 +425,7 @@ class Relay:
             else:
                 assert head is not None
                 if step is _STAY:
-                    head.begun = True
+                    head.begun += 1
                     if kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                 elif step is _COMPLETE:
@@ -594,7 +608,7 @@ class Relay:
             if head.renames:
                 self.statements.take_back([head])
         if self.knowledge is not None and not head.fate and retry.is_stale(message):
-            shown = self._on_stale(self.knowledge, head, message, len(discarded))
+            shown = self._on_stale(self.knowledge, head, message, sum(entry.unanswered for entry in discarded))
         return shown
 
     def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: int) -> bytes | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from catalog.store import STALE_SQLSTATE
 from proxy import settle
@@ -38,12 +38,9 @@ LONGEST_KEPT = 16 * 1024
 _GONE = re.compile(rb'relation "(?:kameleon\.)?kdb_[a-z]+_\d')
 
 
-class Cycle(NamedTuple):
-    """Where the messages between two Syncs begin in the chunk that they came in. What is in them is looked at when it
-    is needed, which is next to never."""
-
-    chunk: bytes
-    start: int
+#: The chunk that the messages between two Syncs came in, and where they begin. What is in them is looked at when it is
+#: needed, which is next to never.
+Cycle: TypeAlias = tuple[bytes, int]
 
 
 class Again(NamedTuple):

@@ -15,6 +15,7 @@ MAY_ANSWER = {
     Asked.SYNC: "E Z",
     Asked.FUNCTION_CALL: "V E Z",
     Asked.COPY_END: "",
+    Asked.CALL: "2 n T D H d c G W C I E Z",
 }
 
 
@@ -93,6 +94,27 @@ def test_a_sync_that_crossed_the_failure_of_its_copy_is_answered_after_all():
     sent.discard_to_sync()
     assert sent.take_unowed_ready()
     assert not sent.take_unowed_ready()
+
+
+def test_the_sync_of_a_call_is_answered_whatever_fails():
+    for sent in (pipeline(Asked.CALL, Asked.CALL), pipeline(Asked.PARSE, Asked.CALL, Asked.CALL)):
+        sent.discard_to_sync()
+        assert left(sent) == [Asked.SYNC, Asked.CALL]
+        assert not sent.skipping
+
+
+def test_what_a_failed_call_leaves_unanswered():
+    call = Owed(Asked.CALL)
+    call.size, call.begun = 3, 1
+    assert call.unanswered == 2
+    assert Owed(Asked.EXECUTE).unanswered == 1
+
+
+def test_the_sync_of_a_call_that_copies_in_is_never_answered():
+    sent = pipeline(Asked.CALL)
+    sent.copy_in_began()
+    assert left(sent) == [Asked.EXECUTE]
+    assert sent.copying_in
 
 
 def test_copy_data_sent_ahead_of_copy_in_response():

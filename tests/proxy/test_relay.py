@@ -152,6 +152,48 @@ def test_the_whole_extended_protocol():
     playbook(entity()).client(*sent).to_upstream(*sent).upstream(*came).to_client(*came).quiet()
 
 
+CALLS = {"described": [Describe(PORTAL, b""), Execute(b""), SYNC], "blind": [Execute(b""), SYNC]}
+
+
+@pytest.mark.parametrize("rest", CALLS.values(), ids=CALLS)
+def test_a_prepared_statement_is_run_in_one_go(rest):
+    script = playbook(entity()).client(Parse(b"s", b"SELECT 1"), SYNC).upstream(PARSE_COMPLETE, READY)
+    script.to_upstream(Parse(b"s", b"SELECT 1"), SYNC).to_client(PARSE_COMPLETE, READY)
+    call = [Bind(b"", b"s"), *rest]
+    script.client(*call, *call).to_upstream(*call, *call)
+    assert len(script.relay.pipeline.queue) == 2
+    answer = [BIND_COMPLETE, *([COLUMNS] if len(rest) == 3 else []), row("1"), done("SELECT 1"), READY]
+    script.upstream(*answer, *answer).to_client(*answer, *answer)
+    assert script.relay.is_idle
+    assert [timing.tag for timing in script.relay.timings] == ["SELECT 1", "SELECT 1"]
+
+
+@pytest.mark.parametrize("rest", CALLS.values(), ids=CALLS)
+def test_a_prepared_statement_that_fails(rest):
+    script = playbook(entity()).client(Parse(b"s", b"SELECT 1"), SYNC).upstream(PARSE_COMPLETE, READY)
+    call = [Bind(b"", b"s"), *rest]
+    script.client(*call, *call, *call).upstream(BIND_COMPLETE, error("22012", "division by zero"), READY)
+    answer = [BIND_COMPLETE, done("SELECT 1"), READY]
+    script.upstream(error("22P02", "bad value"), READY, *answer)
+    assert script.relay.is_idle
+    assert [timing.failed for timing in script.relay.timings] == [True, True, False]
+
+
+def test_a_call_after_a_failure_is_skipped_up_to_its_sync():
+    script = playbook(entity()).client(Parse(b"s", b"SELECT 1"), SYNC).upstream(PARSE_COMPLETE, READY)
+    call = [Bind(b"", b"s"), Execute(b""), SYNC]
+    script.client(Parse(b"t", b"SELEC"), *call).upstream(error("42601", "syntax error"), READY)
+    assert script.relay.is_idle
+    assert b"t" not in script.relay.statements.by_name
+
+
+def test_a_call_that_copies_in():
+    script = playbook(entity()).client(Parse(b"s", b"COPY t FROM STDIN"), SYNC).upstream(PARSE_COMPLETE, READY)
+    script.client(Bind(b"", b"s"), Execute(b""), SYNC).upstream(BIND_COMPLETE, COPY_IN)
+    script.client(COPY_DATA, COPY_DONE, SYNC).upstream(done("COPY 1"), READY)
+    assert script.relay.is_idle
+
+
 def test_an_error_in_the_middle_of_a_pipeline():
     """EDGE-CASES 10: P/B/E ok, P bad, B/E, S, P/B/E ok, S."""
     first = [Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(b"")]

@@ -137,6 +137,20 @@ def test_a_cycle_of_a_statement_that_was_parsed_before():
     script.client(*sent).to_upstream(*sent)
 
 
+@pytest.mark.parametrize("answered", range(3))
+def test_a_call_that_was_answered_in_part(answered):
+    script = playbook(entity()).client(Parse(b"s", INSERT), SYNC).upstream(PARSE_COMPLETE, READY)
+    sent = [Bind(b"", b"s"), Describe(PORTAL, b""), Execute(b""), SYNC]
+    columns = RowDescription((Column(b"x", 0, 0, 23, 4, -1, 0),))
+    came = [BIND_COMPLETE, columns, done("INSERT 0 1"), READY]
+    script.to_upstream(Parse(b"s", INSERT_3), SYNC).to_client(PARSE_COMPLETE, READY)
+    script.client(*sent).to_upstream(*sent).upstream(*came[:answered], GUARDED, READY).to_client(*came[:answered])
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *sent)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, *came).to_client(*came[answered:]).quiet()
+    assert script.relay.is_idle
+
+
 @pytest.mark.parametrize(
     "sent",
     [
