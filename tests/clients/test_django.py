@@ -128,9 +128,42 @@ def test_commands_that_write(migrated: Target) -> None:
     managed(migrated, "clearsessions")
 
 
-def test_migrating_back(own_target: Target) -> None:
-    target = own_target
-    managed(target, "migrate")
+def own_tests() -> list[str]:
+    """Class.test_name of everything in the project's own tests."""
+    tree = ast.parse((PROJECT / "shop" / "tests.py").read_text())
+    return [
+        f"{item.name}.{test.name}"
+        for item in tree.body
+        if isinstance(item, ast.ClassDef)
+        for test in item.body
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
+    ]
+
+
+@pytest.fixture(scope="module")
+def outcomes(migrated: Target) -> tuple[dict[str, str], str]:
+    """One run of `manage.py test`: the outcome of each test, and everything that was printed."""
+    managed(migrated, "flush", "--noinput")
+    done = manage(migrated, "test", "--keepdb", "--noinput", "-v", "2")
+    printed = done.stdout + done.stderr
+    found = re.findall(r"^(test_\w+) \(shop\.tests\.(\w+)\.\w+\) ?\.\.\. (\w+)", printed, re.M)
+    return {f"{case}.{name}": outcome for name, case, outcome in found}, printed
+
+
+@pytest.mark.parametrize("name", own_tests())
+def test_the_projects_own_tests(outcomes: tuple[dict[str, str], str], name: str) -> None:
+    found, printed = outcomes
+    case, test = name.split(".")
+    told = re.findall(
+        rf"^(?:ERROR|FAIL): {test} \(shop\.tests\.{case}\..*?(?=^=====|^-----\nRan|\Z)", printed, re.M | re.S
+    )
+    assert found.get(name) == "ok", "".join(told) or printed[-3000:]
+
+
+def test_migrating_back(migrated: Target) -> None:
+    """The last test of the file: it leaves nothing of the shop for another one."""
+    target = migrated
+    managed(target, "flush", "--noinput")
     with psycopg.connect(target.url) as connection:
         connection.execute("INSERT INTO shop_category (name) VALUES ('Only')")
         connection.execute(
@@ -146,37 +179,5 @@ def test_migrating_back(own_target: Target) -> None:
     managed(target, "migrate", "shop", "zero")
     names = target.admin("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'shop%'")
     assert names == []
-    managed(target, "migrate", "shop")
+    managed(target, "migrate", "shop", "0001")
     target.assert_stored("shop_product", 0)
-
-
-def own_tests() -> list[str]:
-    """Class.test_name of everything in the project's own tests."""
-    tree = ast.parse((PROJECT / "shop" / "tests.py").read_text())
-    return [
-        f"{item.name}.{test.name}"
-        for item in tree.body
-        if isinstance(item, ast.ClassDef)
-        for test in item.body
-        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
-    ]
-
-
-@pytest.fixture(scope="module", params=WAYS)
-def outcomes(request: pytest.FixtureRequest, make_target: Callable[[str], Target]) -> tuple[dict[str, str], str]:
-    """One run of `manage.py test`: the outcome of each test, and everything that was printed."""
-    target = make_target(request.param)
-    done = manage(target, "test", "--keepdb", "--noinput", "-v", "2")
-    printed = done.stdout + done.stderr
-    found = re.findall(r"^(test_\w+) \(shop\.tests\.(\w+)\.\w+\) ?\.\.\. (\w+)", printed, re.M)
-    return {f"{case}.{name}": outcome for name, case, outcome in found}, printed
-
-
-@pytest.mark.parametrize("name", own_tests())
-def test_the_projects_own_tests(outcomes: tuple[dict[str, str], str], name: str) -> None:
-    found, printed = outcomes
-    case, test = name.split(".")
-    told = re.findall(
-        rf"^(?:ERROR|FAIL): {test} \(shop\.tests\.{case}\..*?(?=^=====|^-----\nRan|\Z)", printed, re.M | re.S
-    )
-    assert found.get(name) == "ok", "".join(told) or printed[-3000:]
