@@ -74,6 +74,7 @@ async def install_over(connection: asyncpg.Connection[Any]) -> None:
 async def _run_files(connection: asyncpg.Connection[Any]) -> None:
     await connection.execute("SET LOCAL client_min_messages = 'error'")
     await connection.execute("SET LOCAL kameleon.internal = 'on'")
+    await connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
     await connection.execute(VERSION_TABLE)
     rows = await connection.fetch("SELECT file_name, checksum FROM kameleon.kdb_installed_files")
     installed = {row["file_name"]: row["checksum"] for row in rows}

@@ -60,32 +60,29 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.interval_text(value interval) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN current_setting('IntervalStyle') = 'postgres' THEN value::text ELSE kameleon.canonical_text(value) END
-$$;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN current_setting('IntervalStyle') = 'postgres' THEN value::text ELSE kameleon.canonical_text(value) END;
 
 -- JSON numbers know no negative zero, NaN or infinity: those are kept as strings.
 CREATE OR REPLACE FUNCTION kameleon.float_json(value float8) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
                 WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
-                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END
-$$;
+                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END;
 CREATE OR REPLACE FUNCTION kameleon.float_json(value float4) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN value = 0 THEN CASE value::text WHEN '-0' THEN '"-0"'::jsonb ELSE '0'::jsonb END
                 WHEN current_setting('extra_float_digits')::int > 0 THEN to_jsonb(value)
-                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END
-$$;
+                ELSE to_jsonb(kameleon.canonical_text(value)::numeric) END;
 
 CREATE OR REPLACE FUNCTION kameleon.money_in(value text) RETURNS money
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET lc_monetary = 'C' AS $$ SELECT value::money $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET lc_monetary = 'C'
+RETURN value::money;
 
 -- {} for SQL NULL; keeps a JSON null, which jsonb_strip_nulls would take away.
 CREATE OR REPLACE FUNCTION kameleon.json_field(key text, value jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN value IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(key, value) END
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN value IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(key, value) END;
 
 -- Makes sure that an immutable alias of the type's input function exists and returns its quoted name.
 -- The alias takes (cstring, oid, integer) as input functions do; its type may be dropped without naming it.

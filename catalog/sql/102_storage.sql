@@ -463,7 +463,7 @@ BEGIN
     -- PostgreSQL resolves like the sub-fields, when the statement runs
     SELECT jsonb_object_agg(d.field_name, d.field_key) INTO renamed
     FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped AND d.field_name <> d.field_key;
-    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_pack_' || entity,
                    format('BEGIN %s %s NEW.data := (NEW.data - NEW.kdb_keys) || %s; NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END',
                           CASE WHEN renamed IS NOT NULL
                                THEN format('NEW.kdb_keys := ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest(NEW.kdb_keys) AS n);', renamed)
@@ -483,7 +483,7 @@ BEGIN
         INTO generate_steps
         FROM kameleon.kdb_field_definitions d JOIN unnest(generated.stored_columns, computed) AS v (attnum, expression) ON v.attnum = d.attnum
         WHERE d.entity_id = entity AND NOT d.dropped;
-        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_generate_' || entity,
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_generate_' || entity,
                        format('BEGIN NEW.data := (NEW.data - %L::text[]) || %s; RETURN NEW; END',
                               (SELECT array_agg(d.field_key) FROM kameleon.kdb_field_definitions d
                                WHERE d.entity_id = entity AND d.attnum = ANY (generated.stored_columns) AND NOT d.dropped), generate_steps));
@@ -531,12 +531,13 @@ BEGIN
             definition.schema_name, definition.entity_name, check_row.conname);
     END LOOP;
     IF cardinality(conditions) > 0 THEN
-        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_refuse_' || entity,
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_refuse_' || entity,
                        format('DECLARE failing_row text := ''Failing row contains ('' || concat_ws('', '', %s) || '').''; BEGIN %s RETURN NEW; END',
                               failing_row, refusals));
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
+    PERFORM kameleon.always_fire(entity);
     PERFORM kameleon.sync_indexes(entity);
     PERFORM kameleon.sync_key(entity);
     PERFORM kameleon.sync_row_cast(entity);
@@ -548,6 +549,21 @@ BEGIN
 END
 $$;
 
+-- Storage does not depend on session_replication_role: in a session that set it to replica, too, documents are made and
+-- constraints hold. (ALTER TABLE has no form for the triggers and rules of a view.)
+CREATE OR REPLACE FUNCTION kameleon.always_fire(entity int) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_trigger t SET tgenabled = 'A' FROM pg_class c
+    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check')
+      AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$');
+    UPDATE pg_rewrite r SET ev_enabled = 'A' FROM pg_class c
+    WHERE r.ev_class = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND r.rulename = 'kdb_insert'
+      AND c.relname ~ ('^kdb_insert_' || entity || '_[0-9]+$');
+    -- the relations' cached descriptions are built anew
+    UPDATE pg_class c SET relname = c.relname
+    WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$')
+$$;
+
 -- A row of the read view is a row of the table: functions over the table's row type take it, and so do COALESCE and the like.
 CREATE OR REPLACE FUNCTION kameleon.sync_row_cast(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -556,9 +572,9 @@ DECLARE
     read_view text := format('kameleon.%I', 'kdb_read_' || entity);
     cast_function text := format('kameleon.%I', 'kdb_row_' || entity);
 BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s(kdb_row %s) RETURNS %s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 AS %L',
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s(kdb_row %s) RETURNS %s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 RETURN %s',
                    cast_function, read_view, shell,
-                   format('SELECT ROW(%s)::%s', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
+                   format('ROW(%s)::%s', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
                                                   FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped), shell));
     IF NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = to_regtype(read_view) AND k.casttarget = to_regtype(shell::text)) THEN
         EXECUTE format('CREATE CAST (%s AS %s) WITH FUNCTION %s(%s) AS IMPLICIT', read_view, shell, cast_function, read_view);
@@ -568,9 +584,8 @@ $$;
 
 -- First 64 bytes of a value, as PostgreSQL shows a failing row.
 CREATE OR REPLACE FUNCTION kameleon.clip(value text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN octet_length(value) <= 64 THEN value ELSE left(value, 64) || '...' END
-$$;
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN octet_length(value) <= 64 THEN value ELSE left(value, 64) || '...' END;
 
 -- The columns that an INSERT may name, as a list.
 CREATE OR REPLACE FUNCTION kameleon.insertable(shell oid, pattern text) RETURNS text

@@ -259,6 +259,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
         EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
         EXECUTE format('CREATE TRIGGER kameleon_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER kameleon_guard, ENABLE ALWAYS TRIGGER kameleon_truncate', shell);
         -- \d, pg_dump and information_schema show the user's own triggers only
         UPDATE pg_trigger SET tgisinternal = true WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
     END IF;

@@ -561,3 +561,45 @@ def test_a_composite_type_in_use_keeps_its_attributes(catalog: CatalogDatabase) 
     session.execute("CREATE TYPE address AS (street text); CREATE TABLE person (home address)")
     with pytest.raises(psycopg.errors.FeatureNotSupported):
         session.execute("ALTER TYPE address ADD ATTRIBUTE zip int")
+
+
+def test_a_session_that_replays_as_a_replica_makes_documents_all_the_same(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute(
+        "CREATE TABLE person"
+        " (id int PRIMARY KEY, age int CHECK (age > 0), twice int GENERATED ALWAYS AS (age * 2) STORED)"
+    )
+    views = catalog.views("person")
+    replica = catalog.session("SET session_replication_role = replica")
+    replica.execute("INSERT INTO {insert} (id, age) VALUES (1, 10)".format(**views))
+    replica.execute("UPDATE {write} SET kdb_rec.age = 20, kdb_keys = '{{age}}'".format(**views))
+    with replica.cursor().copy("COPY {insert} (id, age) FROM STDIN".format(**views).encode()) as copy:
+        copy.write(b"2\t30\n")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        replica.execute("INSERT INTO {insert} (id, age) VALUES (3, -1)".format(**views))
+    with pytest.raises(psycopg.Error, match="kept in shared storage"):
+        replica.execute("INSERT INTO person VALUES (4, 1)")
+    assert rows(session, "SELECT * FROM {read} ORDER BY id".format(**views)) == [(1, 20, 40), (2, 30, 60)]
+
+
+def test_functions_on_a_hostile_search_path_are_not_called(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute(
+        "CREATE TABLE person (id int PRIMARY KEY, f float8, i interval, j jsonb, t text NOT NULL DEFAULT 'x')"
+    )
+    views = catalog.views("person")
+    session.execute("""
+        CREATE SCHEMA evil;
+        CREATE FUNCTION evil.jsonb_build_object(VARIADIC "any") RETURNS jsonb
+            LANGUAGE internal AS 'jsonb_build_array';
+        CREATE FUNCTION evil.to_jsonb(float8) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
+        CREATE FUNCTION evil.concat(jsonb, jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
+        CREATE OPERATOR evil.|| (LEFTARG = jsonb, RIGHTARG = jsonb, FUNCTION = evil.concat);
+        SET search_path = evil, public, pg_catalog;
+    """)
+    session.execute("INSERT INTO {insert} VALUES (1, 1.5, '1 day', '[]')".format(**views))
+    session.execute(
+        "INSERT INTO {write} (kdb_rec.id, kdb_rec.f, kdb_keys) VALUES (1, 2.5, '{{id,f}}')"
+        " ON CONFLICT (id) DO UPDATE SET kdb_rec.f = excluded.f, kdb_keys = '{{f}}'".format(**views)
+    )
+    assert rows(session, "SELECT id, f, i::text, j, t FROM {read}".format(**views)) == [(1, 2.5, "1 day", [], "x")]
