@@ -31,7 +31,7 @@ from proxy.statements import Run, Statements
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
 from proxy.wire import backend, frontend
-from proxy.wire.backend import Backend, Diagnostic, ParameterStatus
+from proxy.wire.backend import Backend, Diagnostic, ParameterDescription, ParameterStatus, ReadyForQuery
 from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_length
 from proxy.wire.frontend import LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
@@ -76,6 +76,7 @@ _SYNC = int(Frontend.SYNC)
 _DATA_ROW = int(Backend.DATA_ROW)
 _COPY_DATA = int(Backend.COPY_DATA)  # the same letter in both directions
 _ROW_DESCRIPTION = int(Backend.ROW_DESCRIPTION)
+_PARAMETER_DESCRIPTION = int(Backend.PARAMETER_DESCRIPTION)
 _IDLE = backend.IDLE
 _STAY, _COMPLETE, _READY, _DONE, _COPY_IN = Step.STAY, Step.COMPLETE, Step.READY, Step.DONE, Step.COPY_IN
 
@@ -418,7 +419,7 @@ class Relay:
                 elif kind == Backend.ERROR_RESPONSE:
                     replaced = self._on_error_out_of_turn(data[pos:after])
                 elif kind == Backend.READY_FOR_QUERY and self.pipeline.take_unowed_ready():
-                    self.status = data[pos + 5]
+                    self.status = ReadyForQuery.decode(data[pos + 5 : after]).status
                 else:
                     self._write_client(data, start, pos)
                     raise UpstreamViolation(f"upstream sent an unexpected message of type {chr(kind)!r}")
@@ -428,12 +429,17 @@ class Relay:
                     head.begun += 1
                     if kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
+                    elif kind == _PARAMETER_DESCRIPTION and head.statement is not None and not head.fate:
+                        # should it have to be parsed again, it is parsed for the types that the client goes by
+                        head.statement.param_types = ParameterDescription.decode(data[pos + 5 : after]).types
                 elif step is _COMPLETE:
                     if head.runs:
                         replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
                     elif not head.fate:
                         self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                 elif step is _READY:
+                    if after != pos + HEADER_SIZE + 1:
+                        raise MalformedMessage("ReadyForQuery has one byte")
                     status = data[pos + 5]
                     knowledge = self.knowledge
                     if knowledge is not None and status == _IDLE:
