@@ -103,7 +103,7 @@ class Knowledge:
 
     def learn(self, answer: str) -> None:
         names, changes = parse_session_state(answer)
-        self.names = names
+        self.names = self.database.shared_names(names)
         self.names_dirty = False
         self.unknown = False
         self.snapshot = self._base.with_changes(changes)

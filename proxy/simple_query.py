@@ -18,7 +18,7 @@ from proxy.statements import Run
 from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
 from proxy.verdicts import Hold, Verdict
-from proxy.wire.frontend import Query
+from proxy.wire.frontend import query
 from rewriter import Kind, RewriteError, Span
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         lead = rewritten.prelude + "; "
         sent = lead + sent
         owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
-    relay.note_change(owed, text.facts.changes_names)
-    note_prepared(relay, owed, text, rewritten)
+    if not text.facts.direct:
+        relay.note_change(owed, text.facts.changes_names)
+        note_prepared(relay, owed, text, rewritten)
     relay.pipeline.queue.append(owed)
-    return None if sent is text.text else Query(sent.encode(knowledge.codec)).encode()
+    return None if sent is text.text else query(sent.encode(knowledge.codec))
 
 
 def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], now: float) -> Verdict:
@@ -148,4 +149,4 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
     owed.runs = tuple(runs)
     relay.note_change(owed, text.facts.changes_names)
     relay.pipeline.queue.append(owed)
-    return Query("".join(pieces).encode(knowledge.codec)).encode()
+    return query("".join(pieces).encode(knowledge.codec))

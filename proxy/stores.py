@@ -19,6 +19,7 @@ from proxy.texts import Texts
 from rewriter import Rewriter
 
 if TYPE_CHECKING:
+    from catalog.model import Names
     from catalog.store import CatalogStore
     from proxy.tasks import Tasks
 
@@ -26,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 #: Opens the store of one database; None where Kameleon is not installed.
 OpenStore = Callable[[str], Awaitable["CatalogStore | None"]]
+
+
+_REMEMBERED_NAMES = 500
 
 
 class StoreUnavailable(Exception):
@@ -41,6 +45,7 @@ class Database:
         self.rewriter = rewriter
         self._row_descriptions = RowDescriptions(store.snapshot)
         self._texts: dict[tuple[str | None, bool], Texts] = {}
+        self._names: dict[Names, Names] = {}
 
     async def refresh(self, touched: Collection[int]) -> None:
         """Bring the store up to date. Raises StoreUnavailable."""
@@ -61,6 +66,12 @@ class Database:
         if self._row_descriptions.snapshot is not self.store.snapshot:
             self._row_descriptions = RowDescriptions(self.store.snapshot)
         return self._row_descriptions
+
+    def shared_names(self, names: Names) -> Names:
+        """One object for all sessions whose names resolve alike: the rewriter knows it again at a glance."""
+        if len(self._names) >= _REMEMBERED_NAMES:
+            self._names.clear()
+        return self._names.setdefault(names, names)
 
     def texts(self, encoding: str | None, standard_conforming_strings: bool) -> Texts:
         """For the committed snapshot."""

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Self
 
 from proxy.wire.fields import INT32, UINT16, UINT32, MalformedMessage, read, read_cstring
-from proxy.wire.framing import LARGE_MESSAGE_LIMIT, SMALL_MESSAGE_LIMIT, frame
+from proxy.wire.framing import LARGE_MESSAGE_LIMIT, SMALL_MESSAGE_LIMIT, frame, pack_length
 
 
 class Frontend(IntEnum):
@@ -59,6 +59,11 @@ TERMINATE = frame(Frontend.TERMINATE, b"")
 COPY_DONE = frame(Frontend.COPY_DONE, b"")
 
 
+def query(sql: bytes) -> bytes:
+    """The frame of a Query: what `Query(sql).encode()` gives, without the object."""
+    return b"Q%b%b\0" % (pack_length(len(sql) + 5), sql)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     sql: bytes
@@ -70,7 +75,7 @@ class Query:
         return cls(sql)
 
     def encode(self) -> bytes:
-        return frame(Frontend.QUERY, self.sql + b"\0")
+        return query(self.sql)
 
 
 @dataclass(frozen=True, slots=True)
