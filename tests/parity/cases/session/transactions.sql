@@ -63,6 +63,18 @@ insert into t values (7, 7);
 prepare transaction 'nope';
 rollback;
 
+-- In a failed transaction nothing is looked at any more
+begin;
+select 1 / 0;
+insert into t (nope) values (1);
+update t set nope = 1;
+merge into t using t s on t.id = s.id when matched then delete;
+select * from nope;
+create table nope (id int);
+copy t from stdin;
+selec;
+rollback;
+
 -- Several statements in one simple Query
 -- batch
 insert into t values (20, 1); insert into t values (21, 1); select count(*) from t where id >= 20;
