@@ -81,7 +81,7 @@ def test_a_changed_result_type_is_refused_as_a_cached_plan():
     script.to_upstream(Describe(STATEMENT, b"s"), SYNC)
     script.catalog_moves(entity(generation=4)).client(*RUN).to_upstream(question()).upstream(answer())
     script.to_upstream(
-        Close(STATEMENT, b"s"), Parse(b"s", INSERT_4 + b" RETURNING *"), Describe(STATEMENT, b"s"), FLUSH
+        Close(STATEMENT, b"s"), Parse(b"s", INSERT_4 + b" RETURNING *", (23,)), Describe(STATEMENT, b"s"), FLUSH
     )
     script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, ParameterDescription((23,)), after).to_client()
     script.to_upstream(refused_in_pipeline(INSERT + b" RETURNING *"), *RUN)
