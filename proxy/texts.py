@@ -12,6 +12,7 @@ none: nobody parses it. Only whoever reads the timings wants to know its entitie
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import rewriter
@@ -30,6 +31,7 @@ _LONGEST_REMEMBERED = 8192
 _LONGEST_NAME = 63
 
 _DIGITS = b"0123456789"
+_DROP_DIGITS = str.maketrans("", "", _DIGITS.decode())
 _STRING = re.compile(rb"'[^']*'")
 # With none of these in the text a quotation mark begins and ends a string, and nothing else.
 _NO_PLAIN_STRINGS = re.compile(rb"[\"\\$]|--|/\*")
@@ -87,8 +89,8 @@ class Texts:
         self._encoding = encoding
         self._standard = standard_conforming_strings
         shared = {entity.name for entity in snapshot.entities.values() if entity.is_shared}
-        self._shared = _Names(shared)
-        self._dedicated = _Names(snapshot.by_name.keys() - shared)
+        self._shared = frozenset(shared)
+        self._dedicated = frozenset(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
             len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in snapshot.by_name
         )
@@ -112,7 +114,7 @@ class Texts:
 
     def mentions(self, text: str) -> bool:
         """Whether any identifier in it is a shared entity's name."""
-        return not self._shared.all.isdisjoint(names_in(text, self._standard))
+        return not self._shared.isdisjoint(names_in(text, self._standard))
 
     def entities_named(self, text: str) -> tuple[int, ...]:
         """By their names alone: an entity that shares its name with one in another schema is not told."""
@@ -122,33 +124,27 @@ class Texts:
 
     def _look(self, sql: bytes, key: bytes) -> Facts:
         if not self._digits_safe or len(key) > _LONGEST_REMEMBERED or _DIGITS_MATTER.search(key) is not None:
-            return self._judge(sql, self._shared.all, self._dedicated.all)
-        facts = self._judge(key, self._shared.without_digits, self._dedicated.without_digits)
+            return self._judge(sql, str)
+        # What was left out of the key may not decide anything: strings are left out here, and digits of names below.
+        facts = self._judge(_STRING.sub(b"''", sql) if _NO_PLAIN_STRINGS.search(sql) is None else sql, _without_digits)
         if len(self._by_key) >= _REMEMBERED:
             self._by_key.clear()
         self._by_key[key] = facts
         return facts
 
-    def _judge(self, sql: bytes, shared: frozenset[str], dedicated: frozenset[str]) -> Facts:
+    def _judge(self, sql: bytes, as_compared: Callable[[str], str]) -> Facts:
         text = encodings.decode(sql, self._encoding)
         if text is None:
             return _UNREADABLE
-        names = names_in(text, self._standard)
+        names = set(map(as_compared, names_in(text, self._standard)))
         return Facts(
             rewriter.classify(text),
-            mentions=not shared.isdisjoint(names),
-            dedicated=not dedicated.isdisjoint(names),
+            mentions=not names.isdisjoint(map(as_compared, self._shared)),
+            dedicated=not names.isdisjoint(map(as_compared, self._dedicated)),
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
         )
 
 
-class _Names:
-    """Names of entities, and what is left of them in a text without its digits."""
-
-    __slots__ = ("all", "without_digits")
-
-    def __init__(self, names: set[str]) -> None:
-        drop_digits = str.maketrans("", "", _DIGITS.decode())
-        self.all = frozenset(names)
-        self.without_digits = frozenset(name.translate(drop_digits) for name in names)
+def _without_digits(name: str) -> str:
+    return name.translate(_DROP_DIGITS)
