@@ -30,7 +30,13 @@ def copy(statement: Statement) -> None:
         token = columns[1] + 1
     if columns is not None:
         for start, _ in statement.items(*columns):
-            field_of(statement, entity, start, has_position=False)
+            field = field_of(statement, entity, start, has_position=False)
+            if field.generated:
+                raise RewriteError(
+                    f'column "{field.name}" is a generated column',
+                    sqlstate="42P10",
+                    detail="Generated columns cannot be used in COPY.",
+                )
     if statement.word(token) == "from":
         _copy_from(statement, entity, first, chain.end, columns)
         _thaw(statement, token + 2)
@@ -44,15 +50,6 @@ def _copy_from(statement: Statement, entity: Entity, first: int, end: int, colum
     text = entity.insert_view
     if columns is None and any(field.generated for field in entity.fields):
         text += f" ({_stored(entity)})"
-    elif columns is not None:
-        for start, _ in statement.items(*columns):
-            field = field_of(statement, entity, start)
-            if field.generated:
-                raise RewriteError(
-                    f'column "{field.name}" is a generated column',
-                    sqlstate="42P10",
-                    detail="Generated columns cannot be used in COPY.",
-                )
     statement.replace(first, end, text)
 
 

@@ -114,8 +114,10 @@ def _whole_rows(
             continue
         token = chain.first
         name = statement.tokens[token].value
-        if not _means_target(statement, reference, target, clause, name, is_upsert) or entity.field(name) is not None:
+        if not _means_target(statement, reference, target, clause, name, is_upsert):
             continue
+        if not chain.star and entity.field(name) is not None:
+            continue  # the column of that name
         if chain.star and _is_item(statement, clause, token):
             continue  # written out above
         columns = field_list([field.name for field in entity.fields], statement.text(token, token + 1))

@@ -94,3 +94,20 @@ copy frozen from stdin with (format csv, freeze);
 copy frozen from stdin freeze;
 commit;
 select * from frozen order by id;
+
+-- a row of the target whose table has a column of its own name
+create table price (id int, price int);
+insert into price values (1, 10), (2, 20);
+create function net(price) returns int language sql as 'select $1.price - 1';
+update price set price = 5 where net(price.*) = 9 returning id, net(price.*), price;
+delete from price where net(price.*) = 19 returning price.*::text as whole, price;
+select net(price.*), price from price;
+
+-- COPY of a generated column
+create table doubled (id int, twice int generated always as (id * 2) stored);
+insert into doubled values (1);
+-- modes: simple
+copy doubled (id, twice) to stdout;
+-- modes: simple
+copy doubled (twice) from stdin;
+copy doubled to stdout;
