@@ -28,6 +28,7 @@ INSERT_4 = b"INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES (1)"
 
 GONE = error("42P01", 'relation "kameleon.kdb_insert_17_3" does not exist', P="13")
 GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be used here', s="public", t="orders")
+GUARD = "PL/pgSQL function kameleon.refuse_shell(integer) line 6 at RAISE"
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,8 @@ GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be
     [
         (GONE, True),
         (GUARDED, True),
+        (error("KDB02", "not here", W=GUARD), True),
+        (error("KDB02", "not here", W=GUARD + '\nSQL function "total" statement 1'), False),
         (error("42P01", 'relation "kdb_things" does not exist'), False),
         (error("42P01", 'relation "orders" does not exist'), False),
         (error("22012", "division by zero kdb_insert_17_3"), False),
