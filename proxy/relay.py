@@ -593,7 +593,7 @@ class Relay:
         if run is not None:
             refused = run.refused
         if head.asked in _TIMED and head.fate in _SHOWN and (run is None or not run.ours):
-            self.timings.append((head.subject if run is None else run.subject, head.started, perf_counter(), b""))
+            self.timings.append((head.subject if run is None else run.subject, head.started, perf_counter(), None))
         shown: bytes | None = None
         if fatal:
             self.upstream_said_why = True

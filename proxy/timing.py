@@ -32,8 +32,9 @@ class Passed(NamedTuple):
 
 #: A statement: the client's bytes, or what the rewriter made of them.
 Subject: TypeAlias = "bytes | Passed | Rewritten"
-#: (statement, perf_counter at its first byte, perf_counter at its completion, command tag or b"" after an error)
-Sample: TypeAlias = "tuple[Subject, float, float, bytes]"
+#: (statement, perf_counter at its first byte, perf_counter at its completion, command tag or None after an error).
+#: An empty query and a portal that stopped at its row limit have an empty tag.
+Sample: TypeAlias = "tuple[Subject, float, float, bytes | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,11 @@ class Timings:
             entities=entities,
             kind=kind,
             shape=shape,
-            rows=rows_of(tag),
+            rows=rows_of(tag or b""),
             duration_ms=(ended - started) * 1000,
             started_at=self._epoch + started,
-            tag=tag.decode("ascii", "replace"),
-            failed=not tag,
+            tag=(tag or b"").decode("ascii", "replace"),
+            failed=tag is None,
         )
 
 

@@ -87,9 +87,9 @@ class Raw:
             if came == 0 or (came == Backend.ERROR_RESPONSE and kind != Backend.READY_FOR_QUERY):
                 raise AssertionError(f"expected {chr(kind)!r}: {found}")
 
-    def log_in(self, database: str, user: str = "postgres", **more: str) -> dict[int, bytes]:
+    def log_in(self, database: str, **more: str) -> dict[int, bytes]:
         """With a user who needs no password; the last message of each kind."""
-        self.send(startup(database, user, **more))
+        self.send(startup(database, version=PROTOCOL_3_0, **more))
         return dict(self.until(Backend.READY_FOR_QUERY))
 
     def query(self, sql: str) -> list[tuple[int, bytes]]:

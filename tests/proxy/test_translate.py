@@ -24,6 +24,7 @@ ORDERS = entity(
 
 def shown(diagnostic: Diagnostic, subject: Subject = b"", *, script=None) -> dict[str, str] | None:
     knowledge = (script or playbook(ORDERS)).knowledge
+    assert knowledge is not None
     came = translate_diagnostic(diagnostic.encode(), knowledge, subject)
     if came is None:
         return {code: value.decode() for code, value in diagnostic.fields.items()}
@@ -33,7 +34,9 @@ def shown(diagnostic: Diagnostic, subject: Subject = b"", *, script=None) -> dic
 
 
 def rewritten(sql: str) -> Rewritten:
-    return playbook(ORDERS).knowledge.rewrite(sql)
+    knowledge = playbook(ORDERS).knowledge
+    assert knowledge is not None
+    return knowledge.rewrite(sql)
 
 
 @pytest.mark.parametrize(
