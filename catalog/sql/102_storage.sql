@@ -518,6 +518,16 @@ BEGIN
     IF not_null_keys IS NOT NULL THEN
         conditions := format('NOT NEW.data ?& %L::text[]', not_null_keys) || conditions;
     END IF;
+    FOR field IN
+        SELECT a.attname AS field_name FROM pg_attribute a
+        WHERE a.attrelid = definition.relid AND a.attnotnull AND a.attgenerated = 'v' AND NOT a.attisdropped ORDER BY a.attnum
+    LOOP
+        checks := kameleon.over_document(entity, ARRAY[format('%I', field.field_name)], 'NEW.data');
+        conditions := conditions || format('(%s) IS NOT DISTINCT FROM NULL', checks[1]);
+        refusals := refusals || format('IF (%s) IS NOT DISTINCT FROM NULL THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
+            checks[1], format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name);
+    END LOOP;
     FOR check_row IN
         SELECT c.conname, pg_get_expr(c.conbin, c.conrelid) AS expression
         FROM pg_constraint c WHERE c.conrelid = definition.relid AND c.contype = 'c'

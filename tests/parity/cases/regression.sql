@@ -111,3 +111,24 @@ copy doubled (id, twice) to stdout;
 -- modes: simple
 copy doubled (twice) from stdin;
 copy doubled to stdout;
+
+-- only: 18
+create table computed (id int, label text not null, half int generated always as (nullif(id, 0) / 2) virtual not null check (half < 100));
+-- only: 18
+insert into computed values (2, 'x');
+-- only: 18
+insert into computed values (0, 'x');
+-- only: 18
+insert into computed values (null, 'x');
+-- only: 18
+insert into computed values (0, null);
+-- only: 18
+insert into computed values (200, 'x');
+-- only: 18
+update computed set id = null;
+-- only: 18
+alter table computed alter half drop not null;
+-- only: 18
+update computed set id = 0 returning *;
+-- only: 18
+select * from computed;
