@@ -121,7 +121,8 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
             return found[0]
         return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
 
-    return _OBJECT.sub(replace, text)
+    # A list of objects names the table once, however many of ours stand for it.
+    return "\n".join(dict.fromkeys(_OBJECT.sub(replace, text).split("\n")))
 
 
 def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:

@@ -172,6 +172,14 @@ def test_cascades():
     assert shown(notice("00000", "drop cascades to view v"))["M"] == "drop cascades to view v"
 
 
+def test_a_list_names_the_table_once():
+    objects = ("table orders", "view kameleon.kdb_read_17", "table kameleon.kdb_records_17_3", "table other")
+    detail = "\n".join(f"privileges for {name}" for name in objects)
+    came = shown(error("2BP01", 'role "ada" cannot be dropped because some objects depend on it', D=detail))
+    assert came is not None
+    assert came["D"] == "privileges for table orders\nprivileges for table other"
+
+
 def test_an_error_in_another_encoding():
     script = playbook(ORDERS)
     script.knowledge.parameter_changed(b"client_encoding", b"LATIN1")
