@@ -32,8 +32,8 @@ END
 $$;
 
 -- SQL of the document for a row whose field `f` is read by format(source, f), e.g. 'NEW.%I' or '(NEW.kdb_rec).%I'.
--- `only_keys`: SQL of a text[] of the keys that are set, for fields that keep an explicit null.
-CREATE OR REPLACE FUNCTION kameleon.pack_expression(entity int, source text, only_keys text DEFAULT NULL) RETURNS text
+-- `given`: SQL of a condition, by format(given, key), for fields that keep an explicit null. `instead`: {field name: SQL}.
+CREATE OR REPLACE FUNCTION kameleon.pack_expression(entity int, source text, given text DEFAULT NULL, instead jsonb DEFAULT '{}') RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     field record;
@@ -42,7 +42,7 @@ DECLARE
     piece text;
 BEGIN
     FOR field IN
-        SELECT d.*, format(source, d.field_name) AS value, a.attgenerated,
+        SELECT d.*, coalesce(instead ->> d.field_name, format(source, d.field_name)) AS value, a.attgenerated,
                kameleon.base_type(d.type_oid) = 'jsonb'::regtype AS is_jsonb
         FROM kameleon.kdb_field_definitions d
         JOIN kameleon.kdb_entity_definitions e USING (entity_id)
@@ -53,8 +53,8 @@ BEGIN
         piece := format('%L, %s', field.field_key, kameleon.write_expression(field.value, field.type_oid));
         IF field.missing_value IS NOT NULL THEN
             piece := format('jsonb_build_object(%s)', piece);
-            IF only_keys IS NOT NULL THEN
-                piece := format('CASE WHEN %L = ANY (%s) THEN %s ELSE ''{}''::jsonb END', field.field_key, only_keys, piece);
+            IF given IS NOT NULL THEN
+                piece := format('CASE WHEN %s THEN %s ELSE ''{}''::jsonb END', format(given, field.field_key), piece);
             END IF;
             parts := parts || piece;
         ELSIF field.is_jsonb THEN
@@ -100,6 +100,15 @@ $$;
 
 CREATE OR REPLACE FUNCTION kameleon.next_identity(sequence regclass) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT nextval(sequence) $$;
+
+-- An expression's value as an assignment to a column of the type would store it: too long a string is an error.
+CREATE OR REPLACE FUNCTION kameleon.assigned(expression text, typ oid, typmod int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN typmod >= 0 AND t.typname IN ('varchar', 'bpchar', 'bit', 'varbit')
+                THEN format('pg_catalog.%I((%s)::%s, %s, false)', t.typname, expression, format_type(t.oid, NULL), typmod)
+                ELSE format('(%s)::%s', expression, format_type(typ, typmod)) END
+    FROM pg_type t WHERE t.oid = typ
+$$;
 
 -- SQL of a column's default, NULL where it has none.
 CREATE OR REPLACE FUNCTION kameleon.default_expression(relation oid, attribute int2) RETURNS text
@@ -394,7 +403,7 @@ DECLARE
     generate_steps text := '';
     failing_row text;
     renamed jsonb;
-    default_steps text := '';
+    instead jsonb := '{}';
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     PERFORM kameleon.lock_storage(entity);
@@ -445,13 +454,14 @@ BEGIN
                    insert_view, child, kameleon.pack_expression(entity, 'NEW.%I'), columns);
     FOR field IN
         SELECT d.field_name, d.field_key, kameleon.default_expression(definition.relid, d.attnum) AS default_value,
-               format_type(d.type_oid, d.type_modifier) AS type_name
+               d.type_oid, d.type_modifier
         FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped
     LOOP
         CONTINUE WHEN field.default_value IS NULL;
         EXECUTE format('ALTER VIEW kameleon.%I ALTER COLUMN %I SET DEFAULT %s', insert_view, field.field_name, field.default_value);
-        default_steps := default_steps || format('IF NOT %L = ANY (NEW.kdb_keys) THEN NEW.kdb_rec.%I := %s; END IF; ',
-                                                 field.field_key, field.field_name, field.default_value);
+        instead := instead || jsonb_build_object(field.field_name,
+            format('CASE WHEN $4 AND NOT %L = ANY ($3) THEN %s ELSE ($2).%I END', field.field_key,
+                   kameleon.assigned(field.default_value, field.type_oid, field.type_modifier), field.field_name));
     END LOOP;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_copy_' || entity,
                    format('BEGIN INSERT INTO kameleon.%I (%s) SELECT %s; RETURN NEW; END', insert_view,
@@ -463,19 +473,25 @@ BEGIN
     -- PostgreSQL resolves like the sub-fields, when the statement runs
     SELECT jsonb_object_agg(d.field_name, d.field_key) INTO renamed
     FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped AND d.field_name <> d.field_key;
-    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_pack_' || entity,
-                   format('BEGIN %s %s NEW.data := (NEW.data - NEW.kdb_keys) || %s; NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END',
-                          CASE WHEN renamed IS NOT NULL
-                               THEN format('NEW.kdb_keys := ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest(NEW.kdb_keys) AS n);', renamed)
-                               ELSE '' END,
-                          CASE WHEN default_steps <> '' THEN format('IF TG_OP = ''INSERT'' THEN %s END IF;', default_steps) ELSE '' END,
-                          kameleon.pack_expression(entity, '(NEW.kdb_rec).%I', 'NEW.kdb_keys')));
+    -- Bodies in standard SQL are resolved here and now: what runs does not depend on the client's search_path, and a
+    -- default's own functions still see it.
+    EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb, kameleon.%I, text[], boolean) RETURNS jsonb LANGUAGE sql RETURN ($1 - $3) || %s',
+                   'kdb_document_' || entity, 'kdb_rec_' || entity,
+                   kameleon.pack_expression(entity, '($2).%I', '$4 OR %L = ANY ($3)', instead));
+    IF renamed IS NOT NULL THEN
+        EXECUTE format('CREATE FUNCTION kameleon.%I(text[]) RETURNS text[] LANGUAGE sql IMMUTABLE'
+                       ' RETURN ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest($1) AS n)', 'kdb_keys_' || entity, renamed);
+    END IF;
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
+                   format('BEGIN NEW.data := kameleon.%I(NEW.data, NEW.kdb_rec, %s, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
+                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', 'kdb_document_' || entity,
+                          CASE WHEN renamed IS NULL THEN 'NEW.kdb_keys' ELSE format('kameleon.%I(NEW.kdb_keys)', 'kdb_keys_' || entity) END));
     EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',
                    child, 'kdb_pack_' || entity);
 
     -- stored generated columns
     IF generated.stored_columns IS NOT NULL THEN
-        computed := kameleon.over_document(entity, generated.stored_expressions, 'NEW.data');
+        computed := kameleon.over_document(entity, generated.stored_expressions, '$1');
         SELECT string_agg(CASE WHEN kameleon.base_type(d.type_oid) = 'jsonb'::regtype
                                THEN format('kameleon.json_field(%L, %s)', d.field_key, v.expression)
                                ELSE format('jsonb_strip_nulls(jsonb_build_object(%L, %s))', d.field_key,
@@ -483,10 +499,11 @@ BEGIN
         INTO generate_steps
         FROM kameleon.kdb_field_definitions d JOIN unnest(generated.stored_columns, computed) AS v (attnum, expression) ON v.attnum = d.attnum
         WHERE d.entity_id = entity AND NOT d.dropped;
-        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_generate_' || entity,
-                       format('BEGIN NEW.data := (NEW.data - %L::text[]) || %s; RETURN NEW; END',
-                              (SELECT array_agg(d.field_key) FROM kameleon.kdb_field_definitions d
-                               WHERE d.entity_id = entity AND d.attnum = ANY (generated.stored_columns) AND NOT d.dropped), generate_steps));
+        EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb) RETURNS jsonb LANGUAGE sql RETURN ($1 - %L::text[]) || %s', 'kdb_compute_' || entity,
+                       (SELECT array_agg(d.field_key) FROM kameleon.kdb_field_definitions d
+                        WHERE d.entity_id = entity AND d.attnum = ANY (generated.stored_columns) AND NOT d.dropped), generate_steps);
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_generate_' || entity,
+                       format('BEGIN NEW.data := kameleon.%I(NEW.data); RETURN NEW; END', 'kdb_compute_' || entity));
         EXECUTE format('CREATE TRIGGER kdb_2_generate BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
                        child, 'kdb_generate_' || entity);
     END IF;
@@ -617,7 +634,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN relation ON d.adrelid = relation.oid
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN relation ON t.tgrelid = relation.oid
     UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN relation ON i.indrelid = relation.oid
-    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
+    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(row|document|compute)_' || entity || '$')
     UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
               WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
 $$;
@@ -642,10 +659,10 @@ BEGIN
         EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', object.relname);
     END LOOP;
     FOR object IN
-        SELECT p.proname FROM pg_proc p
-        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse)_' || entity || '$')
+        SELECT p.oid::regprocedure AS signature FROM pg_proc p
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys)_' || entity || '$')
     LOOP
-        EXECUTE format('DROP FUNCTION IF EXISTS kameleon.%I()', object.proname);
+        EXECUTE format('DROP FUNCTION %s', object.signature);
     END LOOP;
 END
 $$;

@@ -12,7 +12,7 @@ BEGIN
         WHERE p.pronamespace = 'kameleon'::regnamespace
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'acting_role', 'refuse_shell')
-               OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row)_[0-9]+$')
+               OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys)_[0-9]+$')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', callable);
     END LOOP;

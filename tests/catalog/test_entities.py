@@ -603,3 +603,25 @@ def test_functions_on_a_hostile_search_path_are_not_called(catalog: CatalogDatab
         " ON CONFLICT (id) DO UPDATE SET kdb_rec.f = excluded.f, kdb_keys = '{{f}}'".format(**views)
     )
     assert rows(session, "SELECT id, f, i::text, j, t FROM {read}".format(**views)) == [(1, 2.5, "1 day", [], "x")]
+
+
+def test_defaults_of_an_upsert_see_the_search_path_of_the_session(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("""
+        CREATE SCHEMA app; SET search_path = app;
+        CREATE SEQUENCE counter;
+        CREATE FUNCTION tick() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN nextval('counter'); END $$;
+    """)
+    session.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, c int DEFAULT tick(), d int GENERATED ALWAYS AS (id * 2) STORED,"
+        " s varchar(3) DEFAULT 'abcdef')"
+    )
+    upsert = (
+        "INSERT INTO {write} (kdb_rec.id, kdb_rec.s, kdb_keys) VALUES (1, 'x', '{{id,s}}') ON CONFLICT (id) DO NOTHING"
+    )
+    session.execute(upsert.format(**catalog.views("app.t")))
+    assert rows(session, "SELECT * FROM {read}".format(**catalog.views("app.t"))) == [(1, 1, 2, "x")]
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        session.execute(
+            "INSERT INTO {write} (kdb_rec.id, kdb_keys) VALUES (2, '{{id}}')".format(**catalog.views("app.t"))
+        )
