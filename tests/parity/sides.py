@@ -331,7 +331,7 @@ class Side:
 
     def _binary_element(self, session: Connection, reader: wire.Reader, oid: int) -> str:
         (size,) = reader.numbers("!i")
-        return "NULL" if size < 0 else self._binary_text(session, reader.bytes(size), oid)
+        return "NULL" if size < 0 else self._binary_text(session, reader.take(size), oid)
 
     def _own(self, text: str) -> str:
         """Without what is bound to differ: the databases' names, temporary schemas, and where in its file a row is."""

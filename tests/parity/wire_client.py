@@ -144,14 +144,14 @@ class Reader:
         self._at = end + 1
         return found
 
-    def bytes(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
         found = self._body[self._at : self._at + size]
         assert len(found) == size, "a message is shorter than it says"
         self._at += size
         return found
 
     def rest(self) -> bytes:
-        return self.bytes(len(self._body) - self._at)
+        return self.take(len(self._body) - self._at)
 
     def end(self) -> None:
         assert self._at == len(self._body), f"{len(self._body) - self._at} bytes too many in a message"
@@ -178,13 +178,13 @@ def _decode(kind: bytes, reader: Reader) -> Event:
             values: list[bytes | None] = []
             for _ in range(count):
                 (size,) = reader.numbers("!i")
-                values.append(None if size < 0 else reader.bytes(size))
+                values.append(None if size < 0 else reader.take(size))
             return Event("DataRow", values=values)
         case b"C":
             return Event("CommandComplete", text=reader.text())
         case b"E" | b"N":
             fields: dict[str, str] = {}
-            while (code := reader.bytes(1)) != b"\0":
+            while (code := reader.take(1)) != b"\0":
                 fields[code.decode()] = reader.text()
             return Event("ErrorResponse" if kind == b"E" else "NoticeResponse", fields=fields)
         case b"t":
@@ -202,7 +202,7 @@ def _decode(kind: bytes, reader: Reader) -> Event:
             reader.numbers("!i")  # the notifying process, another one on each side
             return Event("NotificationResponse", text=f"{reader.text()}: {reader.text()}")
         case b"Z":
-            return Event("ReadyForQuery", text=reader.bytes(1).decode())
+            return Event("ReadyForQuery", text=reader.take(1).decode())
     raise AssertionError(f"unexpected message {kind!r}")
 
 
