@@ -101,11 +101,18 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.next_identity(sequence regclass) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT nextval(sequence) $$;
 
+-- The length checks of assignments, marked stable: of a constant that is too long they would otherwise be computed, and
+-- fail, when a statement that does not need it is planned.
+CREATE OR REPLACE FUNCTION kameleon.assigned_varchar(varchar, int, boolean) RETURNS varchar LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'varchar';
+CREATE OR REPLACE FUNCTION kameleon.assigned_bpchar(bpchar, int, boolean) RETURNS bpchar LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'bpchar';
+CREATE OR REPLACE FUNCTION kameleon.assigned_bit("bit", int, boolean) RETURNS "bit" LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'bit';
+CREATE OR REPLACE FUNCTION kameleon.assigned_varbit(varbit, int, boolean) RETURNS varbit LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'varbit';
+
 -- An expression's value as an assignment to a column of the type would store it: too long a string is an error.
 CREATE OR REPLACE FUNCTION kameleon.assigned(expression text, typ oid, typmod int) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN typmod >= 0 AND t.typname IN ('varchar', 'bpchar', 'bit', 'varbit')
-                THEN format('pg_catalog.%I((%s)::%s, %s, false)', t.typname, expression, format_type(t.oid, NULL), typmod)
+                THEN format('kameleon.%I((%s)::%s, %s, false)', 'assigned_' || t.typname, expression, format_type(t.oid, NULL), typmod)
                 ELSE format('(%s)::%s', expression, format_type(typ, typmod)) END
     FROM pg_type t WHERE t.oid = typ
 $$;
