@@ -10,7 +10,7 @@ asked again before the next statement that may name an entity.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog.loader import parse_session_state, session_state_sql
 from proxy import encodings
@@ -19,15 +19,22 @@ from proxy.texts import Texts
 from rewriter import RewriteError
 
 if TYPE_CHECKING:
-    from catalog.model import Names, Snapshot
+    from catalog.model import Entity, Names, Snapshot
     from proxy.stores import Database
     from rewriter import Rewritten
+
+
+class Basis(NamedTuple):
+    """What the names in a statement were resolved by."""
+
+    names: Names
+    entities: tuple[Entity, ...]
 
 
 class Knowledge:
     __slots__ = (
         "_base",
-        "_changed_in_transaction",
+        "changed_in_transaction",
         "database",
         "encoding",
         "names",
@@ -49,7 +56,7 @@ class Knowledge:
         self._base: Snapshot = self.snapshot
         self.names: Names | None = None
         self.names_dirty = True
-        self._changed_in_transaction = False
+        self.changed_in_transaction = False
         #: Entities that this session's open transaction made or changed.
         self.touched: set[int] = set()
         #: Some of them are not in `snapshot` yet: until they are, any text may mention one.
@@ -74,7 +81,7 @@ class Knowledge:
     def spoil(self) -> None:
         """Names may resolve differently from now on."""
         self.names_dirty = True
-        self._changed_in_transaction = True
+        self.changed_in_transaction = True
         self.version += 1
 
     def touch(self, message: str) -> None:
@@ -86,9 +93,9 @@ class Knowledge:
 
     def transaction_ended(self) -> None:
         """What SET LOCAL set is gone, and after a rollback everything else too."""
-        if self._changed_in_transaction:
+        if self.changed_in_transaction:
             self.spoil()
-            self._changed_in_transaction = False
+            self.changed_in_transaction = False
 
     def committed(self) -> None:
         """The store has been refreshed since the transaction that touched entities ended."""
@@ -96,7 +103,7 @@ class Knowledge:
         self.unknown = False
         self._take_committed()
         self.spoil()
-        self._changed_in_transaction = False
+        self.changed_in_transaction = False
 
     def question(self) -> bytes:
         return session_state_sql(self.touched).encode()
@@ -109,6 +116,23 @@ class Knowledge:
         self.snapshot = self._base.with_changes(changes)
         self._read_texts()
         self.version += 1
+
+    def basis(self, rewritten: Rewritten) -> Basis | None:
+        if self.names is None:
+            return None
+        entities = self.snapshot.entities
+        return Basis(self.names, tuple(entities[each] for each in rewritten.entities if each in entities))
+
+    def still_holds(self, basis: Basis) -> bool:
+        """Whether PostgreSQL would go on with a statement's plan: it looks names up again when search_path has changed,
+        or a relation that was found; not when a new one has come before it."""
+        names = self.names
+        return (
+            names is not None
+            and names.search_path == basis.names.search_path
+            and names.hiding >= basis.names.hiding
+            and all(self.snapshot.entities.get(each.entity_id) == each for each in basis.entities)
+        )
 
     def parameter_changed(self, name: bytes, value: bytes) -> None:
         if name == b"client_encoding":

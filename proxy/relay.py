@@ -78,6 +78,7 @@ _COPY_DATA = int(Backend.COPY_DATA)  # the same letter in both directions
 _ROW_DESCRIPTION = int(Backend.ROW_DESCRIPTION)
 _PARAMETER_DESCRIPTION = int(Backend.PARAMETER_DESCRIPTION)
 _IDLE = backend.IDLE
+_NOTHING: dict[int, Step] = {}
 _STAY, _COMPLETE, _READY, _DONE, _COPY_IN = Step.STAY, Step.COMPLETE, Step.READY, Step.DONE, Step.COPY_IN
 
 _NEVER_ANSWERED = frozenset({Frontend.COPY_DONE, Frontend.COPY_FAIL, Frontend.FLUSH, Frontend.TERMINATE})
@@ -105,6 +106,7 @@ class Relay:
         "_client_missing",
         "_client_streaming",
         "_cycle",
+        "_record",
         "_refusal",
         "_script",
         "_upstream_buffer",
@@ -141,6 +143,7 @@ class Relay:
         self.write_upstream = write_upstream
         self.shell = shell
         self.timings = timings
+        self._record = timings.append
         #: None where Kameleon is not installed: then nothing is rewritten.
         self.knowledge = knowledge
         self.pipeline = Pipeline()
@@ -298,25 +301,26 @@ class Relay:
                 extended = True
                 verdict = extended_query.on_close(self, data[pos + 5 : after])
 
-            if isinstance(verdict, bytes) and after <= end <= _SPLICED:
-                # One write for all of it: the peer wakes up once.
-                data = data[:pos] + verdict + data[after:]
-                after = pos + len(verdict)
-                end = len(data)
-            elif verdict is not None:
-                self._forward(data, start, pos)
-                start = pos
-                if isinstance(verdict, bytes):
-                    self.write_upstream(verdict)
-                    start = after
-                elif isinstance(verdict, Before):
-                    self.write_upstream(verdict.sent_first)
+            if verdict is not None:
+                if isinstance(verdict, bytes) and after <= end <= _SPLICED:
+                    # One write for all of it: the peer wakes up once.
+                    data = data[:pos] + verdict + data[after:]
+                    after = pos + len(verdict)
+                    end = len(data)
                 else:
-                    if verdict.consumes:
-                        pos = after
-                    self._keep_client(data[pos:])
-                    self._run(verdict.script)
-                    return
+                    self._forward(data, start, pos)
+                    start = pos
+                    if isinstance(verdict, bytes):
+                        self.write_upstream(verdict)
+                        start = after
+                    elif isinstance(verdict, Before):
+                        self.write_upstream(verdict.sent_first)
+                    else:
+                        if verdict.consumes:
+                            pos = after
+                        self._keep_client(data[pos:])
+                        self._run(verdict.script)
+                        return
             if extended:
                 if not self.in_extended:
                     self.in_extended = True
@@ -395,23 +399,25 @@ class Relay:
 
         queue = self.pipeline.queue
         head = queue[0] if queue else None
-        # Rows of the first entry go to the client: most frames of most chunks.
-        rows_pass = head is not None and not head.fate
+        expected = _NOTHING if head is None else head.expected
+        # What answers the first entry goes to the client: rows are most frames of most chunks.
+        shown = head is not None and not head.fate
         end = len(data)
         start = pos = 0  # what lies between them is to be forwarded as it is
         while end - pos >= HEADER_SIZE:
             kind = data[pos]
             after = pos + 1 + unpack_length(data, pos + 1)[0]
-            if kind == _DATA_ROW and rows_pass:
+            if kind == _DATA_ROW and shown:
                 pos = after
                 continue
-            if after < pos + HEADER_SIZE:
-                raise UpstreamViolation("upstream sent an invalid message length")
-            if after > end and not (kind in backend.STREAMED and head is not None and not head.is_collected):
-                self._upstream_missing = after - end
-                break
+            if not pos + HEADER_SIZE <= after <= end:
+                if after <= end:
+                    raise UpstreamViolation("upstream sent an invalid message length")
+                if kind not in backend.STREAMED or head is None or head.is_collected:
+                    self._upstream_missing = after - end
+                    break
 
-            step = head.expected.get(kind) if head is not None else None
+            step = expected.get(kind)
             replaced: bytes | None = None  # None: as it came
             if step is None:
                 if kind in ASYNCHRONOUS:
@@ -435,8 +441,8 @@ class Relay:
                 elif step is _COMPLETE:
                     if head.runs:
                         replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
-                    elif not head.fate:
-                        self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                    elif shown:
+                        self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                 elif step is _READY:
                     if after != pos + HEADER_SIZE + 1:
                         raise MalformedMessage("ReadyForQuery has one byte")
@@ -447,13 +453,14 @@ class Relay:
                             self._write_client(data, start, pos)
                             self._hold_upstream(data[pos:])
                             return
-                        knowledge.transaction_ended()
+                        if knowledge.changed_in_transaction:
+                            knowledge.transaction_ended()
                     self.status = status
                     self.pipeline.pop()
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
-                        if not head.fate:
-                            self.timings.append((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                        if shown:
+                            self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                     elif kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                         if head.statement is not None and not head.fate:
@@ -461,29 +468,34 @@ class Relay:
                     self.pipeline.pop()
                 elif step is _COPY_IN:
                     self.pipeline.copy_in_began()
+                    expected = head.expected
                 else:
                     replaced = self._on_error(head, step, data[pos:after])
+                    shown = not head.fate
 
-                fate = head.fate
-                if fate and replaced is None:
-                    replaced = self._hide(head, kind, data[pos:after])
+                if not shown and (replaced is None or kind == _ROW_DESCRIPTION):
+                    hidden = self._hide(head, kind, data[pos:after])
+                    replaced = replaced if hidden is None else hidden
 
-            if replaced and after <= end <= _SPLICED:
-                # One write for all of it: the peer wakes up once.
-                data = data[:pos] + replaced + data[after:]
-                after = pos + len(replaced)
-                end = len(data)
-            elif replaced is not None:
-                self._write_client(data, start, pos)
-                if replaced:
-                    self.write_client(replaced)
-                start = min(after, end)
+            if replaced is not None:
+                if replaced and after <= end <= _SPLICED:
+                    # One write for all of it: the peer wakes up once.
+                    data = data[:pos] + replaced + data[after:]
+                    after = pos + len(replaced)
+                    end = len(data)
+                else:
+                    self._write_client(data, start, pos)
+                    if replaced:
+                        self.write_client(replaced)
+                    start = min(after, end)
             if after > end:
                 # A large row or the like: the rest of it goes the way of its beginning.
                 self._write_client(data, start, end)
                 self._upstream_streaming = after - end if replaced is None else end - after
                 return
             pos = after
+            if step is _STAY or step is _COMPLETE:
+                continue
             if head is not None and head.outcome:
                 if (self._awaited is not None and self._awaited.outcome) or (self._awaits_settled and not queue):
                     self._write_client(data, start, pos)
@@ -492,11 +504,11 @@ class Relay:
                     if self._upstream_held or self.closing:
                         self._upstream_buffer.append(data[pos:])
                         return
-                head = queue[0] if queue else None
-                rows_pass = head is not None and not head.fate
-            elif head is None and queue:
-                head = queue[0]
-                rows_pass = not head.fate
+            elif head is not None or not queue:
+                continue
+            head = queue[0] if queue else None
+            expected = _NOTHING if head is None else head.expected
+            shown = head is not None and not head.fate
 
         if pos > end:
             # Rows that pass are not checked one by one for reaching beyond the chunk.
@@ -570,10 +582,7 @@ class Relay:
         return None
 
     def _row_description(self, message: bytes) -> bytes | None:
-        if self.knowledge is None:
-            return None
-        shown = self.knowledge.row_descriptions.shown(message)
-        return None if shown is message else shown
+        return None if self.knowledge is None else self.knowledge.row_descriptions.replacement(message)
 
     def shown_row_description(self, message: bytes) -> bytes:
         return self._row_description(message) or message

@@ -23,22 +23,29 @@ class RowDescriptions:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._seen: dict[bytes, bytes] = {}
+        self._seen: dict[bytes, bytes | None] = {}
         self._row_types = {
             oid: entity.row_type for entity in snapshot.entities.values() for oid in entity.view_row_types if oid
         }
 
+    def replacement(self, message: bytes) -> bytes | None:
+        """What the client gets for it; None when nothing is to be changed."""
+        try:
+            return self._seen[message]
+        except KeyError:
+            return self._look(message)
+
     def shown(self, message: bytes) -> bytes:
-        """What the client gets for it; the same object when nothing is to be changed."""
-        seen = self._seen.get(message)
-        if seen is None:
-            shown = self._translate(message)
-            # Empty: as it came. To compare the two each time would cost more than the look-up.
-            seen = b"" if shown is message else shown
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen[message] = seen
-        return seen or message
+        """The same; the message itself when nothing is to be changed."""
+        return self.replacement(message) or message
+
+    def _look(self, message: bytes) -> bytes | None:
+        shown = self._translate(message)
+        seen = None if shown is message else shown
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen[message] = seen
+        return seen
 
     def _translate(self, message: bytes) -> bytes:
         columns = RowDescription.decode(message[5:]).columns
