@@ -18,6 +18,43 @@ LANGUAGE sql STABLE AS $$
       AND c.relname ~ ('^kdb_records_' || (entity).entity_id || '_[0-9]+$')
 $$;
 
+-- Runs one statement as an entity's owner. Whatever evaluates the owner's own functions (a CHECK, the expression of an
+-- index or a generated column) must run with the owner's rights, as it does for an ordinary table, and not with those
+-- of the installer. The function is made for the one call and gone after it: nobody else can see or change it.
+CREATE OR REPLACE FUNCTION kameleon.run_as_owner(entity int, statement text) RETURNS json
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner_name name := (SELECT pg_get_userbyid(c.relowner) FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity);
+    once text := 'kdb_once_' || replace(gen_random_uuid()::text, '-', '');
+    answers boolean := statement LIKE 'EXPLAIN %';
+    result json;
+BEGIN
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS json LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', once,
+                   format('DECLARE result json; BEGIN EXECUTE %L %s; RETURN result; END', statement, CASE WHEN answers THEN 'INTO result' ELSE '' END));
+    EXECUTE format('ALTER FUNCTION kameleon.%I() OWNER TO %I', once, owner_name);
+    EXECUTE format('SELECT kameleon.%I()', once) INTO result;
+    EXECUTE format('DROP FUNCTION kameleon.%I()', once);
+    RETURN result;
+END
+$$;
+
+-- Builds of indexes, VACUUM and ANALYZE run the owner's functions as the owner of what they work on: that must not be the
+-- installer. The role's list of what it owns leaves the documents out: DROP OWNED drops the table, which takes them along.
+CREATE OR REPLACE FUNCTION kameleon.sync_owner(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child regclass;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    child := format('kameleon.%I', kameleon.child_name(definition))::regclass;
+    EXECUTE format('ALTER TABLE %s OWNER TO %I', child, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid));
+    DELETE FROM pg_shdepend
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid = 'pg_class'::regclass AND objid = child AND deptype = 'o';
+END
+$$;
+
 -- A parent for a new child that no other open transaction is attaching a child to.
 CREATE OR REPLACE FUNCTION kameleon.free_bucket() RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -83,8 +120,8 @@ BEGIN
     IF cardinality(expressions) = 0 THEN
         RETURN expressions;
     END IF;
-    EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM kameleon.%I',
-                   array_to_string(expressions, ', '), 'kdb_read_' || entity) INTO plan;
+    plan := kameleon.run_as_owner(entity, format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM kameleon.%I',
+                                                 array_to_string(expressions, ', '), 'kdb_read_' || entity));
     RETURN ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
                  FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
                  ORDER BY o.position);
@@ -409,6 +446,7 @@ DECLARE
     generated record;
     generate_steps text := '';
     failing_row text;
+    owner_name name;
     renamed jsonb;
     instead jsonb := '{}';
 BEGIN
@@ -433,6 +471,8 @@ BEGIN
     INTO names, attnums, expressions, write_casts
     FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped;
     PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
+    owner_name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid);
+    EXECUTE format('GRANT SELECT ON kameleon.%I TO %I', read_view, owner_name);
     SELECT array_agg(format('(%s)::%s', pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
            FILTER (WHERE a.attgenerated = 'v') AS virtual_expressions,
            array_agg(a.attnum ORDER BY a.attnum) FILTER (WHERE a.attgenerated = 'v') AS virtual_columns,
@@ -572,6 +612,7 @@ BEGIN
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
     PERFORM kameleon.always_fire(entity);
+    PERFORM kameleon.sync_owner(entity);
     PERFORM kameleon.sync_indexes(entity);
     PERFORM kameleon.sync_key(entity);
     PERFORM kameleon.sync_row_cast(entity);

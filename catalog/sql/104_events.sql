@@ -180,8 +180,9 @@ BEGIN
     IF set_aside IS NOT NULL THEN
         EXECUTE format('ALTER TABLE ONLY %s %s', shell, set_aside);
     END IF;
-    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kameleon.%I', shell,
-                   kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id);
+    PERFORM kameleon.run_as_owner(definition.entity_id,
+        format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kameleon.%I', shell,
+               kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id));
     IF put_back IS NOT NULL THEN
         EXECUTE put_back;
     END IF;
@@ -220,8 +221,9 @@ BEGIN
     PERFORM kameleon.lift_guard(entity);
     -- the rows were a table's: they are taken as they are, also where they violate a NOT VALID constraint
     EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', child);
-    EXECUTE format('INSERT INTO kameleon.%I (data) SELECT %s FROM ONLY %s AS kdb_row', child,
-                   kameleon.pack_stored(entity, 'kdb_row.%I'), definition.relid::regclass);
+    PERFORM kameleon.run_as_owner(entity,
+        format('INSERT INTO kameleon.%I (data) SELECT %s FROM ONLY %s AS kdb_row', child,
+               kameleon.pack_stored(entity, 'kdb_row.%I'), definition.relid::regclass));
     PERFORM kameleon.always_fire(entity);
     EXECUTE format('DELETE FROM ONLY %s', definition.relid::regclass);
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
@@ -281,7 +283,7 @@ DECLARE
     entity int;
     storage text;
     seen int[] := '{}';
-    privileges_changed boolean := false;
+    privileges_changed boolean := tg_tag = 'REASSIGN OWNED';
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -354,6 +356,7 @@ BEGIN
             SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
             WHERE e.storage_mode = 'shared' AND (c.relacl::text, c.relowner) IS DISTINCT FROM (e.synced_acl, e.synced_owner)
         LOOP
+            PERFORM kameleon.sync_owner(entity);
             PERFORM kameleon.sync_grants(entity);
             PERFORM kameleon.log_change(entity, tg_tag);
         END LOOP;

@@ -625,3 +625,35 @@ def test_defaults_of_an_upsert_see_the_search_path_of_the_session(catalog: Catal
         session.execute(
             "INSERT INTO {write} (kdb_rec.id, kdb_keys) VALUES (2, '{{id}}')".format(**catalog.views("app.t"))
         )
+
+
+def test_an_owners_functions_never_run_as_the_installer(catalog: CatalogDatabase) -> None:
+    role = f"sly_{catalog.name}"
+    installer = catalog.session()
+    installer.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}".encode())
+    try:
+        session = catalog.session(user=role)
+        seen: list[str] = []
+        session.add_notice_handler(lambda notice: seen.append(str(notice.message_primary)))
+        session.execute(
+            "CREATE FUNCTION who(int) RETURNS int LANGUAGE plpgsql IMMUTABLE"
+            " AS $$ BEGIN RAISE NOTICE 'as %', current_user; RETURN $1; END $$"
+        )
+        session.execute("CREATE TABLE mine (id int PRIMARY KEY, a int CHECK (who(a) > 0), g int, CHECK (who(1) = 1))")
+        session.execute("INSERT INTO {insert} VALUES (1, 1), (2, 2)".format(**catalog.views("mine")))
+        session.execute("CREATE INDEX ON mine (who(id))")
+        with session.transaction():
+            session.execute("SELECT kameleon.fill_shell('mine')")
+            session.execute("ALTER TABLE mine ALTER g TYPE bigint, ALTER a SET NOT NULL, ADD CHECK (who(id) < 10)")
+        session.execute("ALTER TABLE mine ADD COLUMN b int DEFAULT 1 CHECK (who(b) > 0)")
+        installer.add_notice_handler(lambda notice: seen.append(str(notice.message_primary)))
+        installer.execute("VACUUM ANALYZE {records}".format(**catalog.views("mine")))
+        assert f"as {role}" in seen
+        assert {notice for notice in seen if notice.startswith("as ")} == {f"as {role}"}
+        assert rows(session, "SELECT * FROM {read} ORDER BY id".format(**catalog.views("mine"))) == [
+            (1, 1, None, 1),
+            (2, 2, None, 1),
+        ]
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
