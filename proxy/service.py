@@ -8,6 +8,7 @@ while clients are drained, cuts that step short.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import ssl
 from collections.abc import Callable, Coroutine
@@ -45,6 +46,7 @@ async def run(settings: Settings, announce: Callable[[Dsn], None]) -> None:
         dsn = upstream_dsn(settings) if embedded is None else embedded.dsn
         await signals.interrupt(install(str(dsn)))
         server = await _listen(settings, dsn)
+        _settle_garbage()
         announce(dsn.at(reachable(settings.listen_host), server.port))
         logger.info("serving", listen=settings.listen_host, port=server.port, upstream=dsn.place)
         ended = await _wait(signals, embedded)
@@ -79,6 +81,17 @@ def upstream_dsn(settings: Settings) -> Dsn:
 def reachable(host: str) -> str:
     """Where a client on this machine connects to what listens on `host`, which may be every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _settle_garbage() -> None:
+    """What is loaded by now stays for good: a full collection need not walk it, which takes 30 ms of everybody's time.
+
+    Nearly nothing the relay makes is in cycles, so that collecting the young less often than Python does by default
+    costs no memory worth mentioning.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _listen(settings: Settings, dsn: Dsn) -> ProxyServer:
