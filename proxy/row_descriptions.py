@@ -19,13 +19,13 @@ _REMEMBERED = 2000
 class RowDescriptions:
     """Of one snapshot."""
 
-    __slots__ = ("_row_types", "_seen", "snapshot")
+    __slots__ = ("_of_row_type", "_seen", "snapshot")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._seen: dict[bytes, bytes | None] = {}
-        self._row_types = {
-            oid: entity.row_type for entity in snapshot.entities.values() for oid in entity.view_row_types if oid
+        self._of_row_type = {
+            oid: entity for entity in snapshot.entities.values() for oid in entity.view_row_types if oid
         }
 
     def replacement(self, message: bytes) -> bytes | None:
@@ -53,9 +53,10 @@ class RowDescriptions:
         return message if shown == columns else RowDescription(shown).encode()
 
     def _column(self, column: Column) -> Column:
-        row_type = self._row_types.get(column.type_oid)
-        if row_type is not None:
-            column = replace(column, type_oid=row_type)
+        whole = self._of_row_type.get(column.type_oid)
+        if whole is not None:
+            # a whole row comes from column 0 of its table
+            return replace(column, type_oid=whole.row_type, table=whole.relid, attnum=0)
         entity = self.snapshot.relation(column.table) if column.table else None
         if entity is None or column.table == entity.relid:
             return column

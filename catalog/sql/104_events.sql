@@ -420,3 +420,6 @@ DROP EVENT TRIGGER IF EXISTS kameleon_ddl_command_end;
 CREATE EVENT TRIGGER kameleon_ddl_command_end ON ddl_command_end EXECUTE FUNCTION kameleon.on_ddl_command_end();
 DROP EVENT TRIGGER IF EXISTS kameleon_sql_drop;
 CREATE EVENT TRIGGER kameleon_sql_drop ON sql_drop EXECUTE FUNCTION kameleon.on_sql_drop();
+-- also in a session that replays as a replica
+ALTER EVENT TRIGGER kameleon_ddl_command_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER kameleon_sql_drop ENABLE ALWAYS;
