@@ -33,7 +33,7 @@ from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
 from proxy.wire import backend, frontend
 from proxy.wire.backend import Backend, Diagnostic, ParameterDescription, ParameterStatus, ReadyForQuery
 from proxy.wire.fields import MalformedMessage
-from proxy.wire.framing import HEADER_SIZE, unpack_length
+from proxy.wire.framing import HEADER_SIZE, unpack_header
 from proxy.wire.frontend import LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
 
 log = structlog.get_logger(__name__)
@@ -231,8 +231,7 @@ class Relay:
         end = len(data)
         start = pos = 0  # what lies between them is to be forwarded as it is
         while end - pos >= HEADER_SIZE:
-            kind = data[pos]
-            length = unpack_length(data, pos + 1)[0]
+            kind, length = unpack_header(data, pos)
             after = pos + 1 + length
             limit = LENGTH_LIMITS.get(kind)
             if limit is None:
@@ -403,11 +402,12 @@ class Relay:
         # What answers the first entry goes to the client: rows are most frames of most chunks.
         shown = head is not None and not head.fate
         end = len(data)
+        last = end - HEADER_SIZE
         start = pos = 0  # what lies between them is to be forwarded as it is
-        while end - pos >= HEADER_SIZE:
-            kind = data[pos]
-            after = pos + 1 + unpack_length(data, pos + 1)[0]
-            if kind == _DATA_ROW and shown:
+        while pos <= last:
+            kind, length = unpack_header(data, pos)
+            after = pos + 1 + length
+            if shown and (kind == _DATA_ROW or kind == _COPY_DATA):  # noqa: SIM109 - a set costs each row a tenth
                 pos = after
                 continue
             if not pos + HEADER_SIZE <= after <= end:
@@ -483,6 +483,7 @@ class Relay:
                     data = data[:pos] + replaced + data[after:]
                     after = pos + len(replaced)
                     end = len(data)
+                    last = end - HEADER_SIZE
                 else:
                     self._write_client(data, start, pos)
                     if replaced:
