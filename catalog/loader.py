@@ -38,7 +38,7 @@ def parse_entities(raw: dict[str, Any] | None) -> dict[int, Entity | None]:
 
 def _entity(raw: dict[str, Any]) -> Entity:
     views: dict[str, list[int]] = raw["views"] or {}
-    oid = {kind: pair[0] for kind, pair in views.items()}
+    oid = {kind: oids[0] for kind, oids in views.items()}
     return Entity(
         entity_id=raw["entity_id"],
         schema=raw["schema"],
@@ -54,7 +54,9 @@ def _entity(raw: dict[str, Any]) -> Entity:
         write_oid=oid.get("write", 0),
         insert_oid=oid.get("insert", 0),
         row_type=raw["row_type"],
-        view_row_types=tuple(pair[1] for pair in views.values()),
+        view_row_types=tuple(oids[1] for oids in views.values()),
+        row_array=raw["row_array"],
+        view_row_arrays=tuple(oids[2] for oids in views.values()),
     )
 
 

@@ -54,6 +54,8 @@ class Entity:
     insert_oid: int = 0
     row_type: int = 0  # of the shell
     view_row_types: tuple[int, ...] = ()  # of child and views: what a whole-row reference has there
+    row_array: int = 0  # the type of an array of row_type
+    view_row_arrays: tuple[int, ...] = ()
 
     @property
     def is_shared(self) -> bool:

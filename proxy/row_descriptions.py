@@ -19,11 +19,14 @@ _REMEMBERED = 2000
 class RowDescriptions:
     """Of one snapshot."""
 
-    __slots__ = ("_of_row_type", "_seen", "snapshot")
+    __slots__ = ("_of_row_array", "_of_row_type", "_seen", "snapshot")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._seen: dict[bytes, bytes | None] = {}
+        self._of_row_array = {
+            oid: entity.row_array for entity in snapshot.entities.values() for oid in entity.view_row_arrays if oid
+        }
         self._of_row_type = {
             oid: entity for entity in snapshot.entities.values() for oid in entity.view_row_types if oid
         }
@@ -53,6 +56,9 @@ class RowDescriptions:
         return message if shown == columns else RowDescription(shown).encode()
 
     def _column(self, column: Column) -> Column:
+        array = self._of_row_array.get(column.type_oid)
+        if array is not None:
+            return replace(column, type_oid=array)
         whole = self._of_row_type.get(column.type_oid)
         if whole is not None:
             # a whole row comes from column 0 of its table

@@ -7,8 +7,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
         'storage_mode', e.storage_mode, 'generation', e.storage_generation,
         'child_name', kameleon.child_name(e),
-        'row_type', c.reltype::bigint,
-        'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint))
+        'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
+        'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
+                                             (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
                   FROM pg_class v WHERE v.relnamespace = 'kameleon'::regnamespace
                     AND v.relname IN (format('kdb_read_%s', e.entity_id), format('kdb_write_%s_%s', e.entity_id, e.storage_generation),
                                       format('kdb_insert_%s_%s', e.entity_id, e.storage_generation), kameleon.child_name(e))),
@@ -68,8 +69,8 @@ CREATE OR REPLACE FUNCTION kameleon.inherits_json() RETURNS json
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT json_build_object(
         'entity_id', 0, 'schema', 'pg_catalog', 'name', c.relname, 'relid', c.oid::bigint, 'storage_mode', 'shared', 'generation', 0,
-        'child_name', NULL, 'row_type', c.reltype::bigint,
-        'views', json_build_object('read', json_build_array(v.oid::bigint, v.reltype::bigint)),
+        'child_name', NULL, 'row_type', c.reltype::bigint, 'row_array', 0,
+        'views', json_build_object('read', json_build_array(v.oid::bigint, v.reltype::bigint, 0)),
         'fields', (SELECT json_agg(json_build_object(
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'type_oid', a.atttypid::bigint,
                         'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,

@@ -37,8 +37,15 @@ CONTENT = "SELECT to_jsonb(c), c.tags::text, m.name FROM cars c LEFT JOIN makers
     "form", [["--format=plain"], ["--format=plain", "--inserts"], ["--format=custom"]], ids=" ".join
 )
 def test_dump_and_restore(
-    own_target: Target, make_target: Callable[[str], Target], tmp_path: Path, form: list[str]
+    own_target: Target,
+    make_target: Callable[[str], Target],
+    tmp_path: Path,
+    form: list[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if own_target.proxied:
+        known = "in the README: pg_dump bars all views, the read views too, by restrict_nonsystem_relation_kind"
+        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=known))
     programs = own_target.postgres.programs
     again = make_target("proxied" if own_target.proxied else "direct")
 
