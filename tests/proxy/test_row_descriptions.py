@@ -27,7 +27,7 @@ def test_columns_of_ours_belong_to_no_table():
 
 
 def test_whole_rows_have_the_tables_type():
-    assert shown(column(0, 0, ORDERS.view_row_types[0])) == (column(0, 0, ORDERS.row_type),)
+    assert shown(column(0, 0, ORDERS.view_row_types[0])) == (column(ORDERS.relid, 0, ORDERS.row_type),)
 
 
 def test_anything_else_is_the_very_message():
