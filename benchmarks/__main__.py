@@ -24,7 +24,7 @@ def main(
     parts = only.split(",") if only else list(PARTS)
     if not set(parts) <= set(PARTS):
         raise typer.BadParameter(f"the parts are {', '.join(PARTS)}", param_hint="--only")
-    rounds = rounds or (1 if quick else 4)
+    rounds = rounds or (1 if quick else 6)
     streamed = 200_000 if quick else 1_000_000
     started = time.monotonic()
     progress = Console(stderr=True)
@@ -34,8 +34,8 @@ def main(
         work: dict[str, Callable[[], Iterator[Row]]] = {
             # The clients' memory first: the proxy has not been stretched by anything else yet.
             "idle": lambda: idle_clients.measure(running, 200 if quick else 1000),
-            "select": lambda: select_only.measure(running, rounds, 1 if quick else 3),
-            "stream": lambda: streaming.measure(running, rounds + 1, streamed),
+            "select": lambda: select_only.measure(running, rounds, 1 if quick else 2),
+            "stream": lambda: streaming.measure(running, rounds, streamed),
             "rewrite": lambda: rewrites.measure(running, rounds),
         }
         done: dict[str, list[Row]] = {}
