@@ -13,13 +13,13 @@ from proxy import refusal, settle
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
-from proxy.sql_prepare import note_prepared, quoted
+from proxy.sql_prepare import executed_name, note_prepared, quoted
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.verdicts import Before, Hold, Script, Verdict
 from proxy.wire.backend import RowDescription
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse
-from rewriter import RewriteError
+from rewriter import Kind, RewriteError
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
@@ -42,7 +42,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     knowledge = relay.knowledge
     sent: bytes = parse.sql
     rewritten: Rewritten | None = None
-    changes_names = False
+    changes_names = ends_transaction = False
     version = 0
     passed: bytes | Passed = parse.sql[:LONGEST_REMEMBERED]
     if knowledge is not None:
@@ -70,6 +70,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
             if refused is not None:
                 return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
         changes_names = text.facts.changes_names
+        ends_transaction = text.facts.kind is Kind.TRANSACTION
         passed = knowledge.texts.passed(parse.sql, text.facts)
         version = knowledge.version
     statement = Statement(
@@ -80,8 +81,12 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
         passed=passed,
         rewritten=rewritten,
         version=version,
+        basis=None if rewritten is None or knowledge is None else knowledge.basis(rewritten),
         changes_names=changes_names,
+        ends_transaction=ends_transaction,
     )
+    if knowledge is not None and statement.is_special:
+        statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
     owed.statement = statement
     owed.renames = True
     owed.previous = relay.statements.parse(statement)
@@ -97,8 +102,8 @@ def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
         knowledge = relay.knowledge
         if knowledge is not None:
             knowledge.follow_store()
-            if relay.careful or statement.version != knowledge.version:
-                verdict = _renew(relay, knowledge, statement)
+            if relay.careful or statement.version != knowledge.version or statement.executes is not None:
+                verdict = _renew(relay, knowledge, relay.statements.run_by(statement))
                 if isinstance(verdict, Hold):
                     return verdict
             if statement.rewritten is not None:
@@ -148,7 +153,7 @@ def on_describe(relay: Relay, body: bytes) -> Verdict:
     if statement is not None and knowledge is not None:
         knowledge.follow_store()
         if relay.careful or statement.version != knowledge.version:
-            verdict = _renew(relay, knowledge, statement)
+            verdict = _renew(relay, knowledge, relay.statements.run_by(statement))
             if isinstance(verdict, Hold):
                 return verdict
         owed.statement = statement
@@ -172,8 +177,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
             if rewritten.prelude is not None:
                 assert relay.knowledge is not None
                 verdict = _prelude(relay, rewritten.prelude.encode(relay.knowledge.codec))
-        if statement.changes_names:
-            relay.note_change(owed, True)
+        relay.note_change(owed, statement.changes_names, statement.ends_transaction)
         if relay.knowledge is not None and statement.is_special:
             note_prepared(relay, owed, relay.knowledge.texts.text(statement.sql), rewritten)
     relay.pipeline.queue.append(owed)
@@ -228,9 +232,10 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
         return Before(refusal.in_pipeline(relay, refused, statement.sql))
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
-    statement.rewritten = rewritten
-    if sent == statement.sent:
+    if sent == statement.sent or (statement.basis is not None and knowledge.still_holds(statement.basis)):
         return None
+    statement.rewritten = rewritten
+    statement.basis = None if rewritten is None else knowledge.basis(rewritten)
     statement.sent = sent
     messages = _parse_again(statement)
     hidden = [Owed(asked, Fate.HIDE) for asked in _PARSE_AGAIN[statement.prepared_by_sql]]

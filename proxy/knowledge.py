@@ -56,6 +56,7 @@ class Knowledge:
         self._base: Snapshot = self.snapshot
         self.names: Names | None = None
         self.names_dirty = True
+        #: In the transaction that is open: its end changes them back, or for everybody.
         self.changed_in_transaction = False
         #: Entities that this session's open transaction made or changed.
         self.touched: set[int] = set()

@@ -41,13 +41,14 @@ if TYPE_CHECKING:
 _NO_TRANSACTION = "25P01"
 
 
-def is_needed(spans: list[Span]) -> bool:
-    """Whether a statement stands behind one that may change what it means."""
+def is_needed(spans: list[Span], ends_matter: bool = False) -> bool:
+    """Whether a statement stands behind one that may change what it means, as the end of a transaction may."""
     changed = False
     for span in spans:
-        if changed and classify(span.text) not in settle.NAMELESS:
+        kind = classify(span.text)
+        if changed and kind not in settle.NAMELESS:
             return True
-        changed = changed or may_change_names(span.text)
+        changed = changed or may_change_names(span.text) or (ends_matter and kind is Kind.TRANSACTION)
     return False
 
 
@@ -58,21 +59,28 @@ def run(relay: Relay, knowledge: Knowledge, sql: bytes, spans: list[Span]) -> Sc
         yield SETTLED
         if relay.pipeline.skipping:
             return  # an error before it: PostgreSQL throws a Query away too, up to Sync
-    relay.in_extended = False
-    if relay.status == IDLE:
-        parsed = yield from _check_syntax(relay, knowledge, sql)
-        if not parsed:
-            return
+    relay.in_extended = relay.has_bound = False
+    parsed = yield from _check_syntax(relay, knowledge, sql)
+    if not parsed:
+        return
     yield from _Pieces(relay, knowledge).run(spans)
 
 
 def _check_syntax(relay: Relay, knowledge: Knowledge, sql: bytes) -> Generator[Wait, None, bool]:
     """False when the text cannot be parsed; the client has been told so."""
+    in_block = relay.status not in (IDLE, FAILED_TRANSACTION)
+    if in_block:
+        # The error that is hoped for would end the client's transaction.
+        relay.inject(Query(b"SAVEPOINT " + OWN_NAME).encode(), Owed(Asked.QUERY, Fate.SWALLOW))
     parse, close, sync = (Owed(asked, Fate.SWALLOW) for asked in (Asked.PARSE, Asked.CLOSE, Asked.SYNC))
     relay.inject(Parse(OWN_NAME, sql).encode() + Close(STATEMENT, OWN_NAME).encode() + SYNC, parse, close, sync)
     yield sync
     error = parse.error
     if error is None or refusal.means_several(error):
+        if in_block:
+            back = b"ROLLBACK TO " + OWN_NAME + b"; RELEASE " + OWN_NAME
+            relay.inject(Query(back).encode(), Owed(Asked.QUERY, Fate.SWALLOW))
+            yield SETTLED
         return True
     relay.write_client((translate_diagnostic(error, knowledge, b"") or error) + ReadyForQuery(relay.status).encode())
     return False
@@ -150,10 +158,11 @@ class _Pieces:
             text = knowledge.texts.text(text.sql)
         refused = relay.take_refusal()
         rewritten: Rewritten | None = None
-        if refused is None and text.facts.kind is Kind.EXECUTE:
+        while refused is None and text.facts.kind is Kind.EXECUTE:
             held = renew_executed(relay, knowledge, text)
-            if held is not None:
-                yield from held.script
+            if held is None:
+                break
+            yield from held.script
             refused = relay.take_refusal()
         if refused is None and text.facts.mentions and not knowledge.names_dirty:
             try:
@@ -173,7 +182,7 @@ class _Pieces:
         owed.runs = runs
         if keep_completion:
             owed.frames = self._held
-        relay.note_change(owed, text.facts.changes_names)
+        relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
         note_prepared(relay, owed, text, rewritten)
         return (yield from self._wait_for(owed, sent.encode(knowledge.codec)))
 

@@ -116,6 +116,7 @@ class Relay:
         "careful",
         "caught_up",
         "closing",
+        "has_bound",
         "in_extended",
         "knowledge",
         "last_change",
@@ -152,6 +153,8 @@ class Relay:
         self.status = _IDLE
         #: Messages of the extended protocol have been sent since the last Sync.
         self.in_extended = False
+        #: One of them was Bind: there is a portal that a Sync would end.
+        self.has_bound = False
         #: The latest message after which names may mean something else.
         self.last_change: Owed | None = None
         #: Something is going on that even a statement that looks harmless must be checked for.
@@ -253,7 +256,7 @@ class Relay:
                     verdict = simple_query.on_query(self, data[pos + 5 : after - 1], now)
             elif kind == _SYNC:
                 if pipeline.sync_sent():
-                    self.in_extended = False
+                    self.in_extended = self.has_bound = False
                     pipeline.queue.append(_OWED_SYNC)
             elif kind == _COPY_DATA:
                 pass
@@ -279,7 +282,7 @@ class Relay:
                 if rest and extended_query.on_call(self, name, 2 if rest == len(_REST) else 3, now):
                     if not self.in_extended:
                         self._keep_cycle(data, pos)
-                    self.in_extended = False
+                    self.in_extended = self.has_bound = False
                     pos = after + rest
                     continue
                 extended = True
@@ -321,11 +324,13 @@ class Relay:
                         self._run(verdict.script)
                         return
             if extended:
+                if kind == _BIND:
+                    self.has_bound = True
                 if not self.in_extended:
                     self.in_extended = True
                     self._keep_cycle(data, pos)
             elif kind == _QUERY:
-                self.in_extended = False
+                self.in_extended = self.has_bound = False
             if after > end:
                 self._client_streaming = after - end
                 self._forward(data, start, end)
@@ -646,12 +651,19 @@ class Relay:
 
     # --- scripts, and waiting for the store ---
 
-    def note_change(self, owed: Owed, changes_names: bool) -> None:
+    @property
+    def ends_matter(self) -> bool:
+        """Names mean something else once the transaction that is open has ended."""
+        knowledge = self.knowledge
+        return knowledge is not None and (knowledge.changed_in_transaction or self.status == backend.FAILED_TRANSACTION)
+
+    def note_change(self, owed: Owed, changes_names: bool, ends_transaction: bool = False) -> None:
         """Names may mean something else once this has been answered."""
-        if changes_names and self.knowledge is not None:
+        knowledge = self.knowledge
+        if knowledge is not None and (changes_names or (ends_transaction and knowledge.changed_in_transaction)):
             self.last_change = owed
             self.careful = True
-            self.knowledge.spoil()
+            knowledge.spoil()
 
     def refuse_next(self, shown: bytes) -> None:
         """The message that is looked at again after the script is to fail with this error."""

@@ -150,6 +150,7 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) ->
         _show(relay, knowledge, error, statement.subject)
         return
     statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
+    statement.basis = knowledge.basis(rewritten)
     relay.statements.parse(statement)
     parse = Parse(statement.name, sent, statement.param_types).encode()
     messages = [Close(STATEMENT, statement.name).encode()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
-from proxy.verdicts import Hold, Script
+from proxy.verdicts import SETTLED, Hold, Script
 from proxy.wire.backend import FAILED_TRANSACTION, Backend, DataRow, Diagnostic
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Bind, Close, Execute, Parse
 from rewriter import Kind
@@ -50,7 +50,8 @@ def before_script(relay: Relay, knowledge: Knowledge) -> Hold | None:
         if not change.outcome:
             return Hold(_wait_for(relay, change))
         relay.last_change = None
-    relay.careful = knowledge.unknown
+    # Where names were changed in this transaction, even a COMMIT changes them.
+    relay.careful = knowledge.unknown or knowledge.changed_in_transaction
     return None
 
 
@@ -64,8 +65,16 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
     """Ask upstream how this session's names resolve.
 
     By the extended protocol and under a name of ours, so that the client's unnamed statement and portal live on; with
-    a Flush inside a pipeline of the client's, whose implicit transaction a Sync would end.
+    a Flush inside a pipeline of the client's, whose implicit transaction a Sync would end. Before the client's first
+    Bind there is nothing to end yet, and a Sync is better: what is executed behind another Execute is in a pipeline
+    to PostgreSQL, and may do less (VACUUM) or more (DECLARE) than by itself.
     """
+    in_pipeline = relay.in_extended and relay.has_bound
+    if relay.in_extended and not in_pipeline and relay.pipeline.queue:
+        relay.write_upstream(FLUSH)
+        yield SETTLED
+        if relay.pipeline.skipping:
+            return  # thrown away like the rest, up to the client's Sync
     parse, bind, execute = (Owed(asked, Fate.SWALLOW) for asked in (Asked.PARSE, Asked.BIND, Asked.EXECUTE))
     closing = [Owed(Asked.CLOSE, Fate.SWALLOW), Owed(Asked.CLOSE, Fate.SWALLOW)]
     execute.frames = []
@@ -75,7 +84,6 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
         + Execute(OWN_NAME).encode()
         + _CLOSE_BOTH
     )
-    in_pipeline = relay.in_extended
     if in_pipeline:
         messages += FLUSH
     else:
@@ -86,7 +94,7 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
     if execute.outcome is Outcome.DONE:
         rows = [frame for frame in execute.frames if frame[0] == Backend.DATA_ROW]
         knowledge.learn((DataRow.decode(rows[0][5:]).values[0] or b"").decode(knowledge.codec))
-        relay.careful = relay.last_change is not None
+        relay.careful = relay.last_change is not None or knowledge.changed_in_transaction
         return
     error = parse.error or bind.error or execute.error
     if in_pipeline:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
+    # PostgreSQL gives up the unnamed statement for every simple Query.
+    relay.statements.by_name.pop(b"", None)
     knowledge = relay.knowledge
     if knowledge is not None:
         knowledge.follow_store()
@@ -53,7 +55,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     if text.text is None:
         return _as_it_came(relay, knowledge, text, now)
     spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.facts.several else []
-    if len(spans) > 1 and piecewise.is_needed(spans):
+    if len(spans) > 1 and piecewise.is_needed(spans, relay.ends_matter):
         script = settle.before_script(relay, knowledge)
         return script or Hold(piecewise.run(relay, knowledge, text.sql, spans), consumes=True)
     held = settle.needed(relay, knowledge, text)
@@ -67,7 +69,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
         # Still dirty: the transaction has failed, and PostgreSQL refuses whatever names a relation.
         runs = tuple(Run(span.text.encode(knowledge.codec), span.start, span.start) for span in spans)
         return _as_it_came(relay, knowledge, text, now, runs if len(runs) > 1 else ())
-    if len(spans) > 1:
+    if spans:
         return _several(relay, knowledge, text, spans, now)
     return _rewrite(relay, knowledge, text, now)
 
@@ -77,7 +79,7 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     owed.started = now
     owed.subject = knowledge.texts.passed(text.sql, text.facts)
     owed.runs = runs
-    relay.note_change(owed, text.facts.changes_names)
+    relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
     note_prepared(relay, owed, text, None)
     relay.pipeline.queue.append(owed)
     return None

@@ -38,6 +38,14 @@ def name_in(text: str) -> str | None:
     return lexer.fold(found[2])
 
 
+def executed_name(knowledge: Knowledge, text: Text) -> bytes | None:
+    """Of EXECUTE name, the name; None for any other statement."""
+    if text.text is None or text.facts.kind is not Kind.EXECUTE:
+        return None
+    name = name_in(text.text)
+    return None if name is None else name.encode(knowledge.codec)
+
+
 def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | None) -> None:
     """The statement has been sent: keep track of the names that it gives or takes."""
     if relay.knowledge is None or text.text is None:
@@ -55,6 +63,7 @@ def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | N
             passed=relay.knowledge.texts.passed(text.sql, text.facts),
             rewritten=rewritten,
             version=relay.knowledge.version,
+            basis=None if rewritten is None else relay.knowledge.basis(rewritten),
             prepared_by_sql=True,
         )
         owed.statement, owed.renames = statement, True
@@ -97,9 +106,10 @@ def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | Non
             return Hold(_nothing())
         sent = rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
-    statement.rewritten = rewritten
-    if sent == statement.sent:
+    if sent == statement.sent or (statement.basis is not None and knowledge.still_holds(statement.basis)):
         return None
+    statement.rewritten = rewritten
+    statement.basis = None if rewritten is None else knowledge.basis(rewritten)
     statement.sent = sent
     return Hold(_prepare_again(relay, statement))
 

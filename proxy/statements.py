@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from proxy.knowledge import Basis
     from proxy.pipeline import Owed
     from proxy.timing import Passed, Subject
     from rewriter import Rewritten
@@ -35,8 +36,11 @@ class Statement:
     """One prepared statement, by Parse or by PREPARE."""
 
     __slots__ = (
+        "basis",
         "changes_names",
         "described",
+        "ends_transaction",
+        "executes",
         "is_special",
         "name",
         "param_types",
@@ -58,7 +62,9 @@ class Statement:
         passed: bytes | Passed,
         rewritten: Rewritten | None,
         version: int,
+        basis: Basis | None = None,
         changes_names: bool = False,
+        ends_transaction: bool = False,
         prepared_by_sql: bool = False,
     ) -> None:
         self.name = name
@@ -69,10 +75,16 @@ class Statement:
         self.passed = passed
         self.rewritten = rewritten
         self.version = version
+        #: What names meant when it was rewritten; None when no name in it was an entity's.
+        self.basis = basis
         self.changes_names = changes_names
+        #: BEGIN, COMMIT and their like: what SET LOCAL did may end with it.
+        self.ends_transaction = ends_transaction
         self.prepared_by_sql = prepared_by_sql
         #: May be PREPARE, EXECUTE, DEALLOCATE or DISCARD.
         self.is_special = sql.lstrip()[:1] in _SPECIAL
+        #: EXECUTE: the name of the statement that it runs.
+        self.executes: bytes | None = None
         #: The RowDescription that the client was shown, if it asked.
         self.described: bytes | None = None
 
@@ -95,6 +107,13 @@ class Statements:
         previous = self.by_name.get(statement.name)
         self.by_name[statement.name] = statement
         return previous
+
+    def run_by(self, statement: Statement) -> Statement:
+        """What has to be right before this one is run: of EXECUTE, the statement that it names."""
+        if statement.executes is None:
+            return statement
+        executed = self.by_name.get(statement.executes)
+        return executed if executed is not None and executed.prepared_by_sql else statement
 
     def close(self, name: bytes) -> Statement | None:
         return self.by_name.pop(name, None)

@@ -270,6 +270,7 @@ def as_json(of: Entity) -> dict[str, Any]:
         "generation": of.generation,
         "child_name": of.child_table,
         "row_type": of.row_type,
+        "row_array": of.row_array,
         "fields": [
             {"name": each.name, "attnum": each.attnum, "key": each.key, "type_oid": each.type_oid}
             | {"type_name": each.type_name}
@@ -277,10 +278,10 @@ def as_json(of: Entity) -> dict[str, Any]:
         ],
         "indexes": [],
         "views": {
-            "records": [of.child_oid, 0],
-            "read": [of.read_oid, of.view_row_types[0]],
-            "write": [of.write_oid, of.view_row_types[1]],
-            "insert": [of.insert_oid, 0],
+            "records": [of.child_oid, 0, 0],
+            "read": [of.read_oid, of.view_row_types[0], 0],
+            "write": [of.write_oid, of.view_row_types[1], 0],
+            "insert": [of.insert_oid, 0, 0],
         },
     }
 

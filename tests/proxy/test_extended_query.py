@@ -113,12 +113,41 @@ def test_names_are_asked_inside_a_pipeline_without_ending_its_transaction():
     script.upstream(*rest).to_client(*rest).quiet()
 
 
+def test_before_the_first_bind_a_question_may_end_in_sync():
+    """So that what the client executes is not, to PostgreSQL, in a pipeline behind ours."""
+    script = playbook(entity(), names_known=False).client(Close(STATEMENT, b"s"), Parse(b"s", READ))
+    script.to_upstream(Close(STATEMENT, b"s"), FLUSH).upstream(CLOSE_COMPLETE).to_client(CLOSE_COMPLETE)
+    script.to_upstream(question()).upstream(answer()).to_upstream(Parse(b"s", READ_REWRITTEN))
+
+
+def test_an_error_before_the_question_skips_it():
+    script = playbook(entity(), names_known=False).client(Parse(b"", b"SELEC"), Parse(b"s", READ), SYNC)
+    syntax = error("42601", "syntax error")
+    script.to_upstream(Parse(b"", b"SELEC"), FLUSH).upstream(syntax).to_client(syntax)
+    script.to_upstream(Parse(b"s", READ), SYNC).upstream(READY).to_client(READY)
+
+
+def test_a_plan_goes_on_when_a_new_relation_comes_before_the_one_it_found():
+    """PostgreSQL looks a name up again when search_path changes or what it found does, and not otherwise."""
+    script = prepared().client(Query(b"CREATE TEMP TABLE x (a int)")).upstream(done("CREATE TABLE"), READY)
+    script.to_upstream(Query(b"CREATE TEMP TABLE x (a int)")).client(*RUN).to_upstream(question())
+    script.upstream(answer(hiding=[("pg_temp_3", "orders")])).to_upstream(*RUN)
+    script.client(Query(b"SET search_path = other")).upstream(*RAN, done("SET"), READY).client(*RUN)
+    script.to_upstream(Query(b"SET search_path = other"), question())
+    script.upstream(answer("pg_catalog", "other")).to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT), *RUN)
+
+
+def test_a_simple_query_gives_up_the_unnamed_statement():
+    script = prepared(name=b"").client(Query(b"SELECT 1")).upstream(done("SELECT 1"), READY)
+    assert script.relay.statements.by_name == {}
+
+
 def test_a_question_that_fails_inside_a_pipeline_is_its_one_error():
     script = playbook(entity(), names_known=False)
-    script.client(Parse(b"", b"SELECT 1"), Parse(b"", READ), Bind(b"", b""), SYNC)
-    script.to_upstream(Parse(b"", b"SELECT 1"), question(end=FLUSH))
+    script.client(Parse(b"", b"SELECT 1"), Bind(b"", b""), Parse(b"", READ), Bind(b"", b""), SYNC)
+    script.to_upstream(Parse(b"", b"SELECT 1"), Bind(b"", b""), question(end=FLUSH))
     cancelled = error("57014", "canceling statement due to user request")
-    script.upstream(PARSE_COMPLETE, cancelled).to_client(PARSE_COMPLETE, cancelled)
+    script.upstream(PARSE_COMPLETE, BIND_COMPLETE, cancelled).to_client(PARSE_COMPLETE, BIND_COMPLETE, cancelled)
     script.to_upstream(Parse(b"", READ), Bind(b"", b""), SYNC).upstream(READY).to_client(READY)
     assert script.relay.is_idle
 

@@ -104,7 +104,12 @@ def test_a_syntax_error_anywhere_keeps_all_of_it_from_running():
 def test_in_a_block_of_the_clients_nothing_is_added():
     script = playbook().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
     script.to_upstream(Query(b"BEGIN")).to_client(done("BEGIN"), IN_TRANSACTION)
-    script.client(Query(b"CREATE TABLE orders (id int); SELECT 2")).to_upstream(Query(b"CREATE TABLE orders (id int)"))
+    sql = b"CREATE TABLE orders (id int); SELECT 2"
+    script.client(Query(sql)).to_upstream(Query(b"SAVEPOINT kameleon"), *check(sql))
+    script.upstream(done("SAVEPOINT"), IN_TRANSACTION, SEVERAL, FAILED)
+    script.to_upstream(Query(b"ROLLBACK TO kameleon; RELEASE kameleon"))
+    script.upstream(done("ROLLBACK"), done("RELEASE"), IN_TRANSACTION).to_client()
+    script.to_upstream(Query(b"CREATE TABLE orders (id int)"))
     script.upstream(done("CREATE TABLE"), IN_TRANSACTION).to_client(done("CREATE TABLE"))
     script.to_upstream(Query(b"SELECT 2")).upstream(done("SELECT 1"), IN_TRANSACTION)
     script.to_client(done("SELECT 1"), IN_TRANSACTION).quiet()
@@ -113,9 +118,34 @@ def test_in_a_block_of_the_clients_nothing_is_added():
 def test_an_error_in_a_block_of_the_clients():
     script = playbook().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
     script.client(Query(b"CREATE TABLE orders (id int); SELECT 2; SELECT 3"))
+    script.upstream(done("SAVEPOINT"), IN_TRANSACTION, SEVERAL, FAILED, done("R"), done("R"), IN_TRANSACTION)
     script._sent_to_client.clear()
     bad = error("42P07", "exists")
     script.upstream(bad, FAILED).to_client(bad, FAILED)
+
+
+def test_a_syntax_error_in_a_block_of_the_clients():
+    script = playbook().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(b"CREATE TABLE orders (id int); SELEC 2")).to_client(done("BEGIN"), IN_TRANSACTION)
+    syntax = error("42601", "syntax error", P="31")
+    script.upstream(done("SAVEPOINT"), IN_TRANSACTION, syntax, FAILED).to_client(syntax, FAILED)
+    assert script.relay.status == ord("E")
+
+
+def test_the_end_of_a_transaction_that_changed_names():
+    script = playbook(entity()).client(Query(b"BEGIN"), Query(b"SET LOCAL search_path = s"))
+    script.upstream(done("BEGIN"), IN_TRANSACTION, done("SET"), IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    sql = b"COMMIT; SELECT * FROM orders"
+    script.client(Query(sql)).to_upstream(Query(b"SAVEPOINT kameleon"), *check(sql))
+
+
+def test_what_stands_behind_the_end_of_a_failed_transaction():
+    script = playbook(entity(), names_known=False).client(Query(b"bad")).upstream(error("42601", "bad"), FAILED)
+    sql = b"ROLLBACK; SELECT * FROM orders"
+    script.to_upstream(Query(b"bad")).client(Query(sql)).to_upstream(*check(sql)).upstream(SEVERAL, FAILED)
+    script.to_upstream(Query(b"ROLLBACK"))
+    script.upstream(done("ROLLBACK"), READY).to_upstream(Query(b"BEGIN"), question())
 
 
 def test_begin_turns_the_implicit_transaction_into_a_block():
