@@ -43,7 +43,8 @@ from proxy.dsn import Dsn
 from proxy.programs import ProgramsError, programs_for
 from proxy.server_user import ServerUser, ServerUserError, server_user
 
-SUPERUSER = "kameleon"
+# Not "kameleon": the first schema on the search_path of a role of that name would be the catalog's.
+SUPERUSER = "postgres"
 DATABASE = "kameleon"
 PORT = 5432  # only a part of the socket's name
 

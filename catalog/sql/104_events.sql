@@ -295,6 +295,12 @@ BEGIN
         IF command.schema_name = 'pg_temp' THEN
             PERFORM kameleon.notify_session('names');
         ELSIF command.schema_name = 'kameleon' THEN
+            -- the first schema of a role called kameleon is this one: its tables would be no entities
+            IF command.command_tag LIKE 'CREATE TABLE%' OR command.command_tag = 'SELECT INTO' THEN
+                RAISE EXCEPTION USING ERRCODE = 'reserved_name',
+                    MESSAGE = format('cannot create %s: schema "kameleon" is reserved', command.object_identity),
+                    HINT = 'Name another schema, or SET search_path = public.';
+            END IF;
             CONTINUE;
         ELSIF command.command_tag IN ('GRANT', 'REVOKE') THEN
             privileges_changed := true;

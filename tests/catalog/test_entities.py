@@ -657,3 +657,10 @@ def test_an_owners_functions_never_run_as_the_installer(catalog: CatalogDatabase
     finally:
         catalog.close()
         catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
+def test_nobody_makes_tables_in_the_schema_of_the_catalog(catalog: CatalogDatabase) -> None:
+    session = catalog.session("SET search_path = kameleon, public")
+    for statement in ("CREATE TABLE person (id int)", "CREATE TABLE person AS SELECT 1", "SELECT 1 AS id INTO person"):
+        with pytest.raises(psycopg.errors.ReservedName, match="reserved"):
+            session.execute(statement.encode())
