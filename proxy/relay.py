@@ -376,22 +376,22 @@ class Relay:
     def _walk_upstream(self, data: bytes) -> None:
         if self.closing:
             return
+        start = pos = 0  # what lies between them is to be forwarded as it is
         streaming = self._upstream_streaming
         if streaming:
             size = len(data)
-            left = abs(streaming)
-            if size <= left:
+            pos = abs(streaming)
+            if size <= pos:
                 if streaming > 0:
                     self._upstream_streaming = streaming - size
                     self.write_client(data)
                 else:
                     self._upstream_streaming = streaming + size
                 return
-            self._upstream_streaming = 0
-            if streaming > 0:
-                self.write_client(data[:left])
-            data = data[left:]
-        if self._upstream_buffer or self._upstream_held:
+            if streaming < 0:
+                start = pos
+                self._upstream_streaming = 0
+        elif self._upstream_buffer or self._upstream_held:
             self._upstream_buffer.append(data)
             if self._upstream_held:
                 return
@@ -408,7 +408,6 @@ class Relay:
         shown = head is not None and not head.fate
         end = len(data)
         last = end - HEADER_SIZE
-        start = pos = 0  # what lies between them is to be forwarded as it is
         while pos <= last:
             kind, length = unpack_header(data, pos)
             after = pos + 1 + length
@@ -533,6 +532,7 @@ class Relay:
             self.shell.idle()
 
     def _write_client(self, data: bytes, start: int, end: int) -> None:
+        self._upstream_streaming = 0  # the rest of a row, if it began with one, is among it
         if start == 0 and end == len(data):
             if end:
                 self.write_client(data)
