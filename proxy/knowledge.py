@@ -10,18 +10,25 @@ asked again before the next statement that may name an entity.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
 
 from catalog.loader import parse_session_state, session_state_sql
 from proxy import encodings
 from proxy.row_descriptions import RowDescriptions
 from proxy.texts import Texts
-from rewriter import RewriteError
+from rewriter import RewriteError, shown_shape
+from rewriter.errors import INTERNAL_ERROR
 
 if TYPE_CHECKING:
     from catalog.model import Entity, Names, Snapshot
     from proxy.stores import Database
     from rewriter import Rewritten
+
+logger = structlog.get_logger()
 
 
 class Basis(NamedTuple):
@@ -150,16 +157,36 @@ class Knowledge:
     def rewrite(self, text: str, param_types: tuple[int, ...] = ()) -> Rewritten:
         """Raises RewriteError. `names` must not be dirty."""
         assert self.names is not None
-        rewritten = self.database.rewriter.rewrite(
-            text,
-            self.snapshot,
-            self.names,
-            standard_conforming_strings=self.standard_conforming_strings,
-            param_types=param_types,
-        )
+        try:
+            rewritten = self.database.rewriter.rewrite(
+                text,
+                self.snapshot,
+                self.names,
+                standard_conforming_strings=self.standard_conforming_strings,
+                param_types=param_types,
+            )
+        except RewriteError:
+            raise
+        except Exception as error:
+            raise self._mishap(text, error) from error
         if self.encoding != "utf-8" and rewritten.touched:
             self._check_encodable(rewritten.sql)
         return rewritten
+
+    def _mishap(self, text: str, error: Exception) -> RewriteError:
+        """A fault of the rewriter's own costs the client this statement, not its session."""
+        frames = traceback.extract_tb(error.__traceback__)
+        logger.error(
+            "the rewriter failed",
+            error=type(error).__name__,  # its text may quote the statement
+            where=[f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames],
+            statement=shown_shape(text, self.standard_conforming_strings),
+        )
+        return RewriteError(
+            f"Kameleon failed to rewrite this statement: unexpected {type(error).__name__}",
+            sqlstate=INTERNAL_ERROR,
+            hint="It was not run. Write it in a simpler form, and report it: its shape is in the log of the proxy.",
+        )
 
     def _check_encodable(self, sql: str) -> None:
         """A column that the rewriter spelt out may have a name that the client could not have written."""

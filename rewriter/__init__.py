@@ -21,7 +21,7 @@ Promises: a statement that names no shared entity comes back as the very object 
 edited, never generated. What names a shared entity and is not understood raises RewriteError.
 """
 
-from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite
+from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_shape
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
 from rewriter.statements import Kind, Span, classify, may_change_names, split
@@ -38,5 +38,6 @@ __all__ = [
     "mentions_entity",
     "original_position",
     "rewrite",
+    "shown_shape",
     "split",
 ]

@@ -18,7 +18,7 @@ from rewriter.bulk import LONG, head_end
 from rewriter.edits import Edit, apply
 from rewriter.lexer import COMMENT_MARK, LITERAL_MARK, names_in, shape
 from rewriter.router import Routed, route, route_bulk
-from rewriter.statements import Kind
+from rewriter.statements import Kind, classify
 
 # Longer texts are bulk loads and rarely come twice; hashing and keeping them would cost more than it saves.
 _LONGEST_CACHED = 100_000
@@ -103,6 +103,14 @@ class _Script:
                 following += 1
             moved.append(Edit(moved_start, end + shift, replacement))
         return tuple(moved)
+
+
+def shown_shape(sql: str, standard_conforming_strings: bool = True) -> str:
+    """How a statement is shown to people who may not see its literals, whether it can be rewritten or not."""
+    shaped = shape(sql, standard_conforming_strings) if len(sql) <= _LONGEST_SHOWN else None
+    if shaped is not None:
+        return _shown(shaped[0])
+    return _beginning(sql, classify(sql), standard_conforming_strings)
 
 
 def _beginning(sql: str, kind: Kind, standard_conforming_strings: bool) -> str:
