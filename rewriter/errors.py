@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+AMBIGUOUS_ALIAS = "42P09"
 FEATURE_NOT_SUPPORTED = "0A000"
 GENERATED_ALWAYS = "428C9"
 INTERNAL_ERROR = "XX000"

@@ -17,6 +17,8 @@ While it goes, the mask notes where the parts of each DML statement are (`parts.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from rewriter.atoms import Sum
 from rewriter.lexer import LITERAL, OPERATOR, PARAMETER, PUNCTUATION, QUOTED, WORD, Token
 from rewriter.mask_dml import delete, insert, update
@@ -42,6 +44,12 @@ class Mask(Reader):
         super().__init__(tokens, closing)
         self.entity_names = entity_names
         self.row_names: set[str] = set()  # what DML statements call rows of their targets
+        # what is named with its schema somewhere may have a namesake beside it
+        self.qualified_names = {
+            name.value
+            for dot, name in pairwise(tokens)
+            if dot.value == "." and name.is_name and name.value in entity_names
+        }
         self.found = Skeleton()
         self._pieces: list[str] = []
         self._length = 0
@@ -104,9 +112,10 @@ class Mask(Reader):
         tokens = self.tokens
         names = (chain.end - chain.first + 1) // 2
         if names == 1:
-            return tokens[chain.first].value in self.row_names and self._is_operand(chain, first, end)
-        if names == 2 and not chain.star:
-            return False  # relation.column
+            name = tokens[chain.first].value
+            return (name in self.row_names or name in self.qualified_names) and self._is_operand(chain, first, end)
+        if names == 2 and not chain.star:  # relation.column
+            return tokens[chain.first].value in self.qualified_names and self._is_operand(chain, first, end)
         relation = chain.end - (1 if chain.star else 3)
         return tokens[relation].value in self.entity_names and self._is_operand(chain, first, end)
 

@@ -36,6 +36,7 @@ class Relation:
     alias: int | None = None
     sampled: bool = False
     takes_alias: bool = True  # not so in TABLE name
+    apart: str | None = None  # what its view is called where another relation has its name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What a query or DML statement goes through, in this order; utility statements have a rule each (`rewriter.router`).
 
-Targets come first: what they refuse is refused before anything else is looked at.
+Names that stand twice are told apart first. Then come the targets: what they refuse is refused before anything else is
+looked at.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Callable
 from rewriter.parse import Tree
 from rewriter.rules.relations import qualified_columns, relations
 from rewriter.rules.targets import targets
+from rewriter.rules.twins import twins
 from rewriter.statement import Statement
 
 Rule = Callable[[Statement, Tree], None]
 
-RULES: tuple[Rule, ...] = (targets, relations, qualified_columns)
+RULES: tuple[Rule, ...] = (twins, targets, relations, qualified_columns)

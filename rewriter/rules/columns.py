@@ -11,7 +11,9 @@ _SYSTEM_COLUMNS = frozenset(("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax")
 
 
 def target_name(statement: Statement, relation: Relation) -> str:
-    """How the statement itself calls its target, as written."""
+    """What its target is called within the statement."""
+    if relation.apart is not None:
+        return relation.apart
     token = relation.alias if relation.alias is not None else relation.chain.end - 1
     return statement.text(token, token + 1)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rewriter.parse import Item, Scope, Tree
+from rewriter.parse import Item, Tree
+from rewriter.rules.twins import plain_item
 from rewriter.statement import Statement
 
 
 def relations(statement: Statement, tree: Tree) -> None:
     """SELECT * FROM public.orders o  ->  SELECT * FROM kameleon.kdb_read_17 o"""
     for scope in tree.scopes:
-        _check_for_twins(statement, scope)
         for item in scope.items:
             if item.relation is not None and item.dml is None and not item.is_cte:
                 _read(statement, item)
@@ -31,28 +31,9 @@ def _read(statement: Statement, item: Item) -> None:
             hint="ORDER BY random() LIMIT n gives a sample of its rows.",
         )
     text = entity.read_view
-    if relation.alias is None and relation.takes_alias:
+    if relation.alias is None and relation.takes_alias and relation.apart is None:
         text += " AS " + statement.text(relation.chain.end - 1, relation.chain.end)
     statement.replace(relation.start, relation.end, text)
-
-
-def _check_for_twins(statement: Statement, scope: Scope) -> None:
-    """a.orders and b.orders may stand in one FROM without aliases; once one of them is an alias they may not."""
-    seen: dict[str, int | tuple[str, ...]] = {}
-    for item in scope.items:
-        relation = item.relation
-        if relation is None or relation.alias is not None or item.is_cte:
-            continue
-        parts = statement.parts(relation.chain)
-        entity = statement.resolver.shared(parts)
-        meant = tuple(parts) if entity is None else entity.entity_id
-        other = seen.setdefault(item.name, meant)
-        if other != meant and (isinstance(other, int) or isinstance(meant, int)):
-            raise statement.refuse(
-                relation.chain.first,
-                f'two relations called "{item.name}" in one FROM clause are not supported for a shared entity',
-                hint="Give each of them an alias.",
-            )
 
 
 def qualified_columns(statement: Statement, tree: Tree) -> None:
@@ -67,28 +48,12 @@ def qualified_columns(statement: Statement, tree: Tree) -> None:
         entity = statement.resolver.shared(qualifiers)
         if entity is None:
             continue
-        scope: Scope | None = reference.scope
-        item = None
-        nearer = False
-        while scope is not None and item is None:
-            item = next((item for item in scope.items if _is_plain(statement, item, entity.entity_id)), None)
-            nearer = nearer or (item is None and any(other.name == entity.name for other in scope.items))
-            scope = scope.outer
+        item, _ = plain_item(statement, reference, entity.entity_id)
         if item is None or chain.first in statement.settled:
             continue  # aliased or absent: PostgreSQL says so
-        if nearer:  # it would catch what is left of the name
-            raise statement.refuse(
-                chain.first,
-                f'a column of "{entity.schema}.{entity.name}" inside a query of another relation called '
-                f'"{entity.name}" is not supported for a shared entity',
-                hint="Give each of them an alias.",
-            )
         relation_token = chain.first + 2 * (len(qualifiers) - 1)
-        statement.cut(chain.first, relation_token)
-
-
-def _is_plain(statement: Statement, item: Item, entity_id: int) -> bool:
-    if item.relation is None or item.relation.alias is not None or item.is_cte:
-        return False
-    entity = statement.resolver.shared(statement.parts(item.relation.chain))
-    return entity is not None and entity.entity_id == entity_id
+        assert item.relation is not None
+        if item.relation.apart is not None:
+            statement.replace(chain.first, relation_token + 1, item.relation.apart)
+        else:
+            statement.cut(chain.first, relation_token)

@@ -65,7 +65,8 @@ class _Stars:
                     hint="Name the columns, or join with ON.",
                 )
         for item in self._others(star):
-            parts.append(f"{quote(item.name)}.*")
+            apart = item.relation.apart if item.relation is not None else None
+            parts.append(f"{apart or quote(item.name)}.*")
         return ", ".join(parts)
 
     def _others(self, star: int) -> list[Item]:
@@ -88,7 +89,7 @@ class _Stars:
         elif chain.end - chain.first > 1 and self.target.alias is None:
             entity = statement.resolver.shared(statement.parts(chain))
             if entity is not None and entity.entity_id == self.entity.entity_id:
-                statement.replace(first, end, field_list(self.columns, statement.text(chain.end - 1, chain.end)))
+                statement.replace(first, end, field_list(self.columns, target_name(statement, self.target)))
                 statement.settled.add(first)
 
     def _row_names(self) -> set[str]:
