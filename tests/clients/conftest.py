@@ -9,6 +9,9 @@ import pytest
 from tests.clients.support import OWNER, Target
 from tests.fix_postgres import PostgresServer
 
+# A conftest.py of another pytest, run by test_sqlalchemy_suite.py.
+collect_ignore = ["sqlalchemy_suite"]
+
 
 @pytest.fixture(scope="session")
 def make_target(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Callable[[str], Target]]:
