@@ -16,7 +16,7 @@ from rewriter.bulk import LONG, bulk_insert
 from rewriter.ddl import ddl, inner_query, view_name
 from rewriter.edits import Edit, in_order
 from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
-from rewriter.lexer import names_in, tokenize
+from rewriter.lexer import PUNCTUATION, names_in, tokenize
 from rewriter.mask import Mask
 from rewriter.names import Resolver
 from rewriter.parse import parse
@@ -49,8 +49,10 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
         tokens = tokenize(sql, standard_conforming_strings)
     except LexError:
         return Routed(kind)  # PostgreSQL refuses it before it looks at any name
-    if tokens and tokens[-1].value == ";":
+    while tokens and tokens[-1].value == ";" and tokens[-1].kind is PUNCTUATION:
         tokens.pop()
+    while tokens and tokens[0].value == ";" and tokens[0].kind is PUNCTUATION:  # empty statements
+        del tokens[0]
     statement = Statement(sql, tokens, Resolver(snapshot, names), standard_conforming_strings)
     if not is_balanced(tokens, statement.closing):
         return Routed(kind)  # left for PostgreSQL to refuse, in its own words

@@ -126,9 +126,42 @@ def _whole_rows(
             statement.replace(token, token + 3, columns)
             continue
         text = f"ROW({columns})::{quote(entity.schema)}.{quote(entity.name)}"
-        if clause is not None and (token, token + 1) in statement.items(clause.first, clause.end):
-            text += " AS " + statement.text(token, token + 1)
         statement.replace(token, token + (3 if chain.star else 1), text)
+        named = _end_of_item_it_names(statement, clause, token)
+        if named is not None:
+            statement.insert_after(named - 1, " AS " + statement.text(token, token + 1))
+
+
+def _end_of_item_it_names(statement: Statement, clause: Returning | None, row: int) -> int | None:
+    """Where an item of RETURNING ends whose column PostgreSQL calls by the row in it: orders, (orders.*)::text."""
+    if clause is None:
+        return None
+    for first, end in statement.items(clause.first, clause.end):
+        if first <= row < end:
+            return end if _is_called(statement, first, end, row) else None
+    return None
+
+
+def _is_called(statement: Statement, first: int, end: int, row: int) -> bool:
+    if statement.words(first, "cast", "(") and statement.partner(first + 1) == end - 1:
+        as_ = next((token for token in range(first + 2, end) if statement.word(token) == "as"), end)
+        return _is_called(statement, first + 2, as_, row)
+    if statement.word(first) == "(":
+        after = statement.partner(first) + 1
+        if not _is_called(statement, first + 1, after - 1, row):
+            return False
+    elif first == row:
+        after = row + 3 if statement.words(row + 1, ".", "*") else row + 1
+    else:
+        return False
+    while after < end and statement.word(after) in ("::", "collate"):
+        chain = statement.chain(after + 1)
+        if chain is None:
+            return False
+        after = chain.end
+        while after < end and statement.word(after) in ("(", "["):
+            after = statement.partner(after) + 1
+    return after == end
 
 
 def _means_target(

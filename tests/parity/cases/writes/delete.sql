@@ -19,6 +19,8 @@ delete from t where n = (select min(n) from t) and id < 13 returning id;
 delete from t where exists (select 1 from o where t_id = t.id) returning id;
 with gone as (select id from t where id = 17) delete from t where id in (select id from gone) returning *;
 delete from t where false returning *;
+delete from t where false returning t::text, (t.*)::text, cast(t as text), t::text as mine, t::text collate "C";
+delete from t x where false returning x.*::text, upper(x::text), (x)::varchar(3);
 -- only: 18
 delete from t where id = 18 returning old.*, new.id;
 select * from t order by id;
