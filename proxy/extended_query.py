@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import rewriter
-from proxy import refusal, settle
+from proxy import analysis, refusal, settle
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
@@ -50,6 +50,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
         text = knowledge.texts.text(parse.sql)
         if relay.careful or not text.facts.plain:
             refused = relay.take_refusal()
+            analyzed = False
             if refused is None:
                 held = settle.needed(relay, knowledge, text)
                 if held is not None:
@@ -63,12 +64,16 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         if held is not None:
                             return held
                         refused = refusal.response(error, knowledge)
+                        analyzed = text.facts.kind in analysis.ANALYZED
                     else:
                         relay.caught_up = False
+                        if analysis.is_due(rewritten):
+                            return Hold(analysis.before_parse(relay, knowledge, parse, rewritten))
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
-                return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
+                name = OWN_NAME if parse.name else b""
+                return refusal.in_pipeline(relay, refused, parse.sql, name, analyzed=analyzed)
         changes_names = text.facts.changes_names
         ends_transaction = text.facts.kind is Kind.TRANSACTION
         passed = knowledge.texts.passed(parse.sql, text.facts)

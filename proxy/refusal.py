@@ -13,7 +13,7 @@ from proxy.errors import ProxyError, error_response
 from proxy.pipeline import Asked, Fate, Owed
 from proxy.verdicts import CATCH_UP, Hold, Script
 from proxy.wire.backend import Diagnostic
-from proxy.wire.frontend import SYNC, Parse
+from proxy.wire.frontend import STATEMENT, SYNC, Close, Parse
 from rewriter import RewriteError
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ def _catch_up(relay: Relay) -> Script:
     relay.caught_up = True
 
 
-def of_query(relay: Relay, shown: bytes, now: float, sql: bytes) -> bytes:
-    """The answer has a simple Query's form, an error and ReadyForQuery, so that is what is owed."""
+def of_query(relay: Relay, shown: bytes, now: float, sql: bytes, *, analyzed: bool = False) -> bytes:
+    """The answer has a simple Query's form, an error and ReadyForQuery.
+
+    `analyzed`: PostgreSQL is asked first whether the client's text is right as it stands (`analysis`).
+    """
+    if analyzed:
+        return in_pipeline(relay, shown, sql, b"", analyzed=True) + _sync(relay)
     owed = Owed(Asked.QUERY, Fate.REPLACE)
     owed.started = now
     owed.error = shown
@@ -71,12 +76,20 @@ def of_query(relay: Relay, shown: bytes, now: float, sql: bytes) -> bytes:
     return Parse(b"", sql + _SECOND).encode() + SYNC
 
 
-def in_pipeline(relay: Relay, shown: bytes, sql: bytes, name: bytes = OWN_NAME) -> bytes:
+def in_pipeline(relay: Relay, shown: bytes, sql: bytes, name: bytes = OWN_NAME, *, analyzed: bool = False) -> bytes:
     """In the extended protocol: upstream then throws away everything up to Sync by itself."""
     owed = Owed(Asked.PARSE, Fate.REPLACE)
     owed.error = shown
-    relay.pipeline.queue.append(owed)
-    return Parse(name, sql + _SECOND).encode()
+    if not analyzed:
+        relay.pipeline.queue.append(owed)
+        return Parse(name, sql + _SECOND).encode()
+    relay.pipeline.queue.extend((Owed(Asked.PARSE, Fate.HIDE), Owed(Asked.CLOSE, Fate.HIDE), owed))
+    return Parse(name, sql).encode() + Close(STATEMENT, name).encode() + Parse(name, REFUSED_SQL.encode()).encode()
+
+
+def _sync(relay: Relay) -> bytes:
+    relay.pipeline.queue.append(Owed(Asked.SYNC))
+    return SYNC
 
 
 def is_stand_in(error: bytes) -> bool:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import rewriter
-from proxy import piecewise, refusal, settle
+from proxy import analysis, piecewise, refusal, settle
 from proxy.pipeline import Asked, Owed
 from proxy.sql_prepare import note_prepared, renew_executed
 from proxy.statements import Run
 from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
 from proxy.verdicts import Hold, Verdict
-from proxy.wire.frontend import query
+from proxy.wire.frontend import Query, query
 from rewriter import Kind, RewriteError, Span
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         held = refusal.look_again(relay)
         if held is not None:
             return held
-        return refusal.of_query(relay, refusal.response(error, knowledge), now, text.sql)
+        shown = refusal.response(error, knowledge)
+        return refusal.of_query(relay, shown, now, text.sql, analyzed=text.facts.kind in analysis.ANALYZED)
     relay.caught_up = False
     owed = Owed(Asked.QUERY)
     owed.started = now
@@ -107,6 +108,9 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
     if not text.facts.direct:
         relay.note_change(owed, text.facts.changes_names)
         note_prepared(relay, owed, text, rewritten)
+    if analysis.is_due(rewritten):
+        message = Query(sent.encode(knowledge.codec)).encode()
+        return Hold(analysis.before_query(relay, knowledge, text.sql, rewritten, owed, message), consumes=True)
     relay.pipeline.queue.append(owed)
     return None if sent is text.text else query(sent.encode(knowledge.codec))
 

@@ -54,6 +54,15 @@ class Rewritten:
         return self._script.prelude
 
     @property
+    def analyzed(self) -> bool:
+        """Upstream has found nothing wrong with a statement of this shape; also true where nobody would remember it."""
+        return self._script.analyzed
+
+    @analyzed.setter
+    def analyzed(self, passed: bool) -> None:
+        self._script.analyzed = passed
+
+    @property
     def shape(self) -> str:
         """The statement with its literals lifted out, to be shown; without comments."""
         return self._script.shape
@@ -71,9 +80,9 @@ class Rewritten:
         return f"Rewritten({self.sql!r}, kind={self.kind.name}, entities={self.entities})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Script:
-    """A rewrite with the literals lifted out of it."""
+    """A rewrite with the literals lifted out of it. Only `analyzed` ever changes."""
 
     kind: Kind
     entities: tuple[int, ...]
@@ -83,6 +92,7 @@ class _Script:
     edits: tuple[Edit, ...]  # on the shape
     marks: tuple[int, ...]  # offsets of the literals in the shape
     size: int
+    analyzed: bool = False
 
     def text_with(self, lifted: list[str]) -> str:
         return "".join([piece if piece.__class__ is str else lifted[piece] for piece in self.template])  # type: ignore[index]
@@ -263,7 +273,7 @@ class Rewriter:
         if routed is None:
             routed = self._route(sql, context)
         shown = _beginning(sql, routed.kind, context.standard_conforming_strings)
-        script = _Script(routed.kind, routed.entities, routed.prelude, shown, (), routed.edits, (), 0)
+        script = _Script(routed.kind, routed.entities, routed.prelude, shown, (), routed.edits, (), 0, analyzed=True)
         return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, [])
 
     def _route(self, sql: str, context: _Context) -> Routed:

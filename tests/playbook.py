@@ -28,7 +28,7 @@ from proxy.wire import backend, frontend
 from proxy.wire.backend import Backend, CommandComplete, DataRow, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, frame, unpack_length
 from proxy.wire.frontend import Frontend
-from rewriter import Rewriter
+from rewriter import Rewriter, Rewritten
 
 READY = ReadyForQuery(backend.IDLE)
 IN_TRANSACTION = ReadyForQuery(backend.IN_TRANSACTION)
@@ -141,12 +141,23 @@ class FakeShell:
         self.idle_seen += 1
 
 
+class _Analyzed(Rewriter):
+    """Every shape has been sent once before: most tests are about what comes after that."""
+
+    def rewrite(self, *args: Any, **options: Any) -> Rewritten:
+        rewritten = super().rewrite(*args, **options)
+        rewritten.analyzed = True
+        return rewritten
+
+
 class Playbook:
-    def __init__(self, entities: Sequence[Entity], *, names_known: bool, installed: bool) -> None:
+    def __init__(self, entities: Sequence[Entity], *, names_known: bool, installed: bool, analyzed: bool) -> None:
         self.store = FakeStore(Snapshot(1, {each.entity_id: each for each in entities}))
         self.knowledge: Knowledge | None = None
         if installed:
-            self.knowledge = Knowledge(Database("shop", cast(CatalogStore, self.store), Rewriter()))
+            self.knowledge = Knowledge(
+                Database("shop", cast(CatalogStore, self.store), _Analyzed() if analyzed else Rewriter())
+            )
             if names_known:
                 self.knowledge.names = Names(("pg_catalog", "public"), frozenset(), "shop")
                 self.knowledge.names_dirty = False
@@ -220,8 +231,8 @@ class Playbook:
         return self
 
 
-def playbook(*entities: Entity, names_known: bool = True, installed: bool = True) -> Playbook:
-    return Playbook(entities, names_known=names_known, installed=installed)
+def playbook(*entities: Entity, names_known: bool = True, installed: bool = True, analyzed: bool = True) -> Playbook:
+    return Playbook(entities, names_known=names_known, installed=installed, analyzed=analyzed)
 
 
 def question(*touched: int, end: bytes = SYNC) -> bytes:

@@ -19,7 +19,7 @@ from tests.playbook import (
     question,
     row,
 )
-from tests.proxy.stand_ins import refused_parse, stand_in_error
+from tests.proxy.stand_ins import refused_parse, refused_unanalyzed, several_error, stand_in_error
 
 READ = b"SELECT * FROM orders"
 READ_REWRITTEN = b"SELECT * FROM kameleon.kdb_read_17 AS orders"
@@ -62,8 +62,8 @@ def test_a_name_that_something_hides():
 def test_a_question_that_fails_fails_the_statement():
     script = playbook(entity(), names_known=False).client(Query(READ)).to_upstream(question())
     cancelled = error("57014", "canceling statement due to user request")
-    script.upstream(cancelled, READY).to_client().to_upstream(refused_parse(READ))
-    script.upstream(stand_in_error(), READY).to_client(cancelled, READY).quiet()
+    script.upstream(cancelled, READY).to_client().to_upstream(refused_unanalyzed(READ, b""), SYNC)
+    script.upstream(several_error(), READY).to_client(cancelled, READY).quiet()
 
 
 def test_a_question_in_a_failed_transaction_leaves_the_answer_to_upstream():

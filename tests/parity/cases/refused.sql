@@ -10,8 +10,6 @@ select id from t tablesample bernoulli (100);
 -- refused: 0A000
 update t set tags[1] = 5;
 -- refused: 0A000
-update t set at.x = 5;
--- refused: 0A000
 reindex table t;
 -- refused: 0A000
 cluster t using t_pkey;

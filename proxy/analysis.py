@@ -1,0 +1,72 @@
+"""PostgreSQL's own parse analysis of a statement, before its rewrite is used for the first time.
+
+The table that a statement names is there, empty, with all its columns. So PostgreSQL can say of the client's own text
+whether it means anything: a Parse of it does not plan, and so does not meet the guard. What is wrong with it is told in
+PostgreSQL's words, in its order and at its place, whatever the rewrite would have made of it. A shape that has passed
+is not asked about again, which keeps this away from the hot path.
+
+An error that depends on a literal (`'maybe'` for a boolean) may still come from the rewrite, which has the same.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from proxy.pipeline import Asked, Fate, Outcome, Owed
+from proxy.refusal import OWN_NAME
+from proxy.translate import translate_diagnostic
+from proxy.verdicts import Script
+from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close, Parse
+from rewriter import Kind
+
+if TYPE_CHECKING:
+    from proxy.knowledge import Knowledge
+    from proxy.relay import Relay
+    from rewriter import Rewritten
+
+#: Statements that are analyzed when they are parsed; of others, Parse reads no more than the grammar.
+ANALYZED = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE, Kind.EXPLAIN, Kind.DECLARE})
+
+
+def is_due(rewritten: Rewritten) -> bool:
+    return not rewritten.analyzed and rewritten.kind in ANALYZED and rewritten.touched and rewritten.prelude is None
+
+
+def before_query(
+    relay: Relay, knowledge: Knowledge, sql: bytes, rewritten: Rewritten, owed: Owed, messages: bytes
+) -> Script:
+    """`messages`, for which `owed` is owed, are a simple Query's: they are sent if `sql` passes."""
+    relay.in_extended = relay.has_bound = False
+    parse = _ask(relay, Parse(OWN_NAME, sql))
+    yield parse
+    if parse.outcome is Outcome.DONE:
+        rewritten.analyzed = True
+        relay.inject(messages, owed)
+    elif parse.outcome is Outcome.FAILED:
+        relay.timings.append((rewritten, owed.started, perf_counter(), None))
+        _show(relay, knowledge, parse)
+        relay.pipeline.skipping = False
+        relay.inject(SYNC, Owed(Asked.SYNC))
+
+
+def before_parse(relay: Relay, knowledge: Knowledge, parse: Parse, rewritten: Rewritten) -> Script:
+    """The client's Parse is looked at again; if it does not pass, upstream throws it away like all up to Sync."""
+    asked = _ask(relay, Parse(OWN_NAME, parse.sql, parse.param_types))
+    yield asked
+    if asked.outcome is Outcome.DONE:
+        rewritten.analyzed = True
+    elif asked.outcome is Outcome.FAILED:
+        _show(relay, knowledge, asked)
+
+
+def _ask(relay: Relay, parse: Parse) -> Owed:
+    owed = Owed(Asked.PARSE, Fate.SWALLOW)
+    close = Close(STATEMENT, OWN_NAME).encode()
+    relay.inject(parse.encode() + close + FLUSH, owed, Owed(Asked.CLOSE, Fate.SWALLOW))
+    return owed
+
+
+def _show(relay: Relay, knowledge: Knowledge, parse: Owed) -> None:
+    assert parse.error is not None
+    relay.write_client(translate_diagnostic(parse.error, knowledge, b"") or parse.error)
