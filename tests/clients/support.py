@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from psycopg import sql
 
 from tests.fix_postgres import PostgresServer
 
 OWNER = "clients"
+
+
+def required(what: str, path: str | None) -> str:
+    """A client's program or library. Without it its tests are skipped, but not where all must be there: in CI."""
+    if path is not None and Path(path).exists():
+        return path
+    if os.environ.get("KAMELEON_TEST_ALL_CLIENTS"):
+        pytest.fail(f"{what} is not installed")
+    pytest.skip(f"{what} is not installed")
+
+
+def required_program(name: str) -> str:
+    return required(name, shutil.which(name))
 
 
 @dataclass(frozen=True)
