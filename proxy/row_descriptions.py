@@ -66,12 +66,19 @@ class RowDescriptions:
         entity = self.snapshot.relation(column.table) if column.table else None
         if entity is None or column.table == entity.relid:
             return column
-        table, attnum = _origin(entity, column.attnum)
+        table, attnum = _origin(entity, column.attnum, is_write_view=column.table == entity.write_oid)
         return replace(column, table=table, attnum=attnum)
 
 
-def _origin(entity: Entity, number: int) -> tuple[int, int]:
-    """A view has just the table's columns that are not dropped, in order; what comes behind them is ours."""
+_SYSTEM_COLUMNS = 6
+
+
+def _origin(entity: Entity, number: int, *, is_write_view: bool) -> tuple[int, int]:
+    """A view has just the table's columns that are not dropped, in order. Behind them the write view has the system
+    columns, in the order of their negative numbers; what comes then is ours."""
     if 1 <= number <= len(entity.fields):
         return entity.relid, entity.fields[number - 1].attnum
+    behind = number - len(entity.fields)
+    if is_write_view and 1 <= behind <= _SYSTEM_COLUMNS:
+        return entity.relid, -behind
     return 0, 0

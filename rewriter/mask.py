@@ -22,7 +22,7 @@ from itertools import pairwise
 from rewriter.atoms import Sum
 from rewriter.lexer import LITERAL, OPERATOR, PARAMETER, PUNCTUATION, QUOTED, WORD, Token
 from rewriter.mask_dml import delete, insert, update
-from rewriter.parts import Chain, Core, Relation, Skeleton, Unparsed
+from rewriter.parts import SYSTEM_COLUMNS, Chain, Core, Relation, Skeleton, Unparsed
 from rewriter.reader import JOINS, SET_OPERATORS, TAIL, Reader
 
 # --- words ---
@@ -44,6 +44,7 @@ class Mask(Reader):
         super().__init__(tokens, closing)
         self.entity_names = entity_names
         self.row_names: set[str] = set()  # what DML statements call rows of their targets
+        self.has_system_columns = any(name.value in SYSTEM_COLUMNS and name.is_name for name in tokens)
         # what is named with its schema somewhere may have a namesake beside it
         self.qualified_names = {
             name.value
@@ -111,6 +112,8 @@ class Mask(Reader):
         """Whether a rule has to look at the chain: it is qualified by a relation's schema, or may be a whole row."""
         tokens = self.tokens
         names = (chain.end - chain.first + 1) // 2
+        if self.has_system_columns:
+            return names <= 3 and self._is_operand(chain, first, end)
         if names == 1:
             name = tokens[chain.first].value
             return (name in self.row_names or name in self.qualified_names) and self._is_operand(chain, first, end)
@@ -244,7 +247,7 @@ class Mask(Reader):
                 self.expressions(token + 2, close, total)
                 token = close + 1
         stop = self.find(token, end, _CLAUSES)
-        self.expressions(token, stop, total)
+        self._select_list(token, stop, total)
         total.settle()
         cores.append(Core("select", token, stop))
         if self.word(stop, end) == "into":
@@ -258,6 +261,21 @@ class Mask(Reader):
             self.expressions(stop + 1, following, total)
             stop = following
         return stop
+
+    def _select_list(self, first: int, end: int, total: Sum) -> None:
+        """Its expressions, and where they matter its stars."""
+        self.expressions(first, end, total)
+        while self.has_system_columns and first < end:
+            stop = self.comma(first, end)
+            if stop == first + 1 and self.tokens[first].value == "*":
+                total.next()
+                self.put_name(first)
+                self.found.chains[first] = Chain(first, first, star=True)
+            elif self.tokens[first].is_name:
+                chain = self.chain(first, stop)
+                if stop == chain.end + (2 if chain.star else 0):
+                    self.found.listed.add(first)
+            first = stop + 1
 
     def _rows(self, token: int, end: int) -> None:
         """VALUES (..), (..) becomes one SELECT: sqlglot does not take VALUES everywhere."""

@@ -58,6 +58,7 @@ class Reference:
 class Tree:
     scopes: list[Scope] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+    listed: set[int] = field(default_factory=set)  # tokens of references that are a whole item of a select list
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class _Walk:
     def __init__(self, skeleton: Skeleton, tokens: list[Token]) -> None:
         self.skeleton = skeleton
         self.tokens = tokens
-        self.tree = Tree()
+        self.tree = Tree(listed=skeleton.listed)
         self.seen = 0
 
     def node(self, node: exp.Expr, scope: Scope | None, ctes: _Ctes | None) -> None:

@@ -36,6 +36,7 @@ class Relation:
     alias: int | None = None
     sampled: bool = False
     takes_alias: bool = True  # not so in TABLE name
+    with_system_columns: bool = False
     apart: str | None = None  # what its view is called where another relation has its name
 
 
@@ -111,6 +112,9 @@ class Delete:
 Dml = Insert | Update | Delete
 
 
+SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"))
+
+
 @dataclass(slots=True)
 class Skeleton:
     """What is parsed, and what there is to know of it. The keys are the tokens that names begin with."""
@@ -120,3 +124,4 @@ class Skeleton:
     relations: dict[int, Relation] = field(default_factory=dict)
     chains: dict[int, Chain] = field(default_factory=dict)  # column references
     targets: dict[int, Dml] = field(default_factory=dict)
+    listed: set[int] = field(default_factory=set)  # column references that are a whole item of a select list

@@ -491,9 +491,12 @@ BEGIN
         PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
     END IF;
     columns := kameleon.select_list(expressions, names);
-    EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys FROM kameleon.%I AS kdb_document_row',
+    -- behind the table's own columns the system columns, by their numbers: the proxy counts on that
+    EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s, kdb_document_row.ctid, kdb_document_row.xmin, kdb_document_row.cmin, kdb_document_row.xmax,'
+                   ' kdb_document_row.cmax, %s::oid AS tableoid, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys'
+                   ' FROM kameleon.%I AS kdb_document_row',
                    write_view, kameleon.select_list(ARRAY(SELECT CASE WHEN w.type_cast IS NULL THEN w.expression ELSE format('(%s)%s', w.expression, w.type_cast) END
-                                                          FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), child);
+                                                          FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), definition.relid, child);
 
     -- the insert view: PostgreSQL's own assignment casts and defaults, then the rule makes the document
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT * FROM kameleon.%I', insert_view, read_view);

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from rewriter.parse import Tree
 from rewriter.rules.relations import qualified_columns, relations
+from rewriter.rules.system_columns import system_columns
 from rewriter.rules.targets import targets
 from rewriter.rules.twins import twins
 from rewriter.statement import Statement
 
 Rule = Callable[[Statement, Tree], None]
 
-RULES: tuple[Rule, ...] = (twins, targets, relations, qualified_columns)
+RULES: tuple[Rule, ...] = (twins, system_columns, targets, relations, qualified_columns)

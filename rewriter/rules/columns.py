@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from catalog.model import Entity, Field
 from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
-from rewriter.parts import Relation, Unparsed
+from rewriter.lexer import quote
+from rewriter.parts import SYSTEM_COLUMNS, Relation, Unparsed
 from rewriter.statement import Statement
-
-_SYSTEM_COLUMNS = frozenset(("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"))
 
 
 def target_name(statement: Statement, relation: Relation) -> str:
@@ -18,6 +17,22 @@ def target_name(statement: Statement, relation: Relation) -> str:
     return statement.text(token, token + 1)
 
 
+def row_of(statement: Statement, entity: Entity, columns: str, token: int, *, is_output: bool) -> str:
+    """A whole row as a value. Where it goes to the client as it is, the type tells that it is a row of the table."""
+    if is_output and not any(_uses_output(statement, at) for at in range(len(statement.tokens))):
+        depth = sum({"(": 1, ")": -1}.get(statement.word(before), 0) for before in range(token))
+        if depth == 0:
+            return f"ROW({columns})::{entity.read_view}"
+    return f"ROW({columns})::{quote(entity.schema)}.{quote(entity.name)}"
+
+
+def _uses_output(statement: Statement, token: int) -> bool:
+    word = statement.word(token)
+    if word == "into":
+        return statement.word(token - 1) not in ("insert", "merge")
+    return word in ("create", "union", "intersect", "except")
+
+
 def replace_target(statement: Statement, relation: Relation, view: str) -> None:
     text = view
     if relation.alias is None:
@@ -25,14 +40,16 @@ def replace_target(statement: Statement, relation: Relation, view: str) -> None:
     statement.replace(relation.start, relation.end, text)
 
 
-def field_of(statement: Statement, entity: Entity, token: int, *, has_position: bool = True) -> Field:
+def field_of(
+    statement: Statement, entity: Entity, token: int, *, has_position: bool = True, is_insert: bool = False
+) -> Field:
     if not statement.is_name(token):
         raise Unparsed(token)
     name = statement.tokens[token].value
     field = entity.field(name)
     if field is not None:
         return field
-    if name in _SYSTEM_COLUMNS:
+    if name in SYSTEM_COLUMNS and not is_insert:
         raise statement.refuse(token, f'cannot assign to system column "{name}"', sqlstate=FEATURE_NOT_SUPPORTED)
     message = f'column "{name}" of relation "{entity.name}" does not exist'
     if not has_position:

@@ -6,13 +6,14 @@ from catalog.model import Entity, Field
 from rewriter.parse import Tree
 from rewriter.parts import Insert
 from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
+from rewriter.rules.system_columns import uses_system_columns
 from rewriter.rules.upsert import upsert
 from rewriter.statement import Statement
 
 
 def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> None:
     """INSERT INTO orders VALUES (1)  ->  INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"""
-    if parts.conflict is not None:
+    if parts.conflict is not None or uses_system_columns(statement, tree, parts.returning):
         upsert(statement, tree, entity, parts)
         return
     replace_target(statement, parts.target, entity.insert_view)
@@ -33,7 +34,7 @@ def given_fields(statement: Statement, entity: Entity, parts: Insert) -> list[Fi
         return []
     if parts.columns is None:
         return list(entity.fields)
-    return [field_of(statement, entity, first) for first, _ in statement.items(*parts.columns)]
+    return [field_of(statement, entity, first, is_insert=True) for first, _ in statement.items(*parts.columns)]
 
 
 def check_values(statement: Statement, fields: list[Field], parts: Insert) -> None:

@@ -30,8 +30,11 @@ def _read(statement: Statement, item: Item) -> None:
             f'TABLESAMPLE is not supported on the shared entity "{entity.name}"',
             hint="ORDER BY random() LIMIT n gives a sample of its rows.",
         )
-    text = entity.read_view
-    if relation.alias is None and relation.takes_alias and relation.apart is None:
+    text = entity.write_view if relation.with_system_columns else entity.read_view
+    if relation.apart is not None:
+        if relation.with_system_columns:
+            text += " AS " + relation.apart
+    elif relation.alias is None and relation.takes_alias:
         text += " AS " + statement.text(relation.chain.end - 1, relation.chain.end)
     statement.replace(relation.start, relation.end, text)
 

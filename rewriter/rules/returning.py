@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from catalog.model import Entity
-from rewriter.lexer import quote
 from rewriter.parse import Item, Reference, Tree
 from rewriter.parts import Relation, Returning
-from rewriter.rules.columns import target_name
+from rewriter.rules.columns import row_of, target_name
+from rewriter.rules.system_columns import columns_of
 from rewriter.statement import Statement, field_list
 
 
@@ -65,8 +65,7 @@ class _Stars:
                     hint="Name the columns, or join with ON.",
                 )
         for item in self._others(star):
-            apart = item.relation.apart if item.relation is not None else None
-            parts.append(f"{apart or quote(item.name)}.*")
+            parts.append(columns_of(self.statement, item))
         return ", ".join(parts)
 
     def _others(self, star: int) -> list[Item]:
@@ -125,7 +124,11 @@ def _whole_rows(
         if chain.star and statement.words(token - 2, "row", "("):
             statement.replace(token, token + 3, columns)
             continue
-        text = f"ROW({columns})::{quote(entity.schema)}.{quote(entity.name)}"
+        is_item = clause is not None and any(
+            first == token and end == token + (3 if statement.word(token + 1) == "as" else 1)
+            for first, end in statement.items(clause.first, clause.end)
+        )
+        text = row_of(statement, entity, columns, token, is_output=is_item)
         statement.replace(token, token + (3 if chain.star else 1), text)
         named = _end_of_item_it_names(statement, clause, token)
         if named is not None:

@@ -24,10 +24,9 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
         statement.replace(parts.overriding, parts.overriding + 3, "")
     _source(statement, entity, parts, _columns(statement, entity, parts))
     _arbiter(statement, entity, parts)
-    assert parts.conflict is not None
-    if parts.conflict.assignments:
+    if parts.conflict is not None and parts.conflict.assignments:
         assignments(statement, entity, parts.conflict.assignments)
-    returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=True)
+    returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=parts.conflict is not None)
 
 
 def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]:
@@ -35,7 +34,7 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]
     if parts.columns is not None:
         fields: list[Field] = []
         for first, end in statement.items(*parts.columns):
-            field = field_of(statement, entity, first)
+            field = field_of(statement, entity, first, is_insert=True)
             if end != first + 1:
                 raise unsupported_assignment(statement, first, entity)
             if field in fields:
@@ -145,8 +144,7 @@ def _select(statement: Statement, entity: Entity, parts: Insert, fields: list[Fi
 def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:
     """A view has no constraints to name: ON CONSTRAINT becomes the constraint's columns."""
     conflict = parts.conflict
-    assert conflict is not None
-    if conflict.constraint is None or conflict.constraint_start is None:
+    if conflict is None or conflict.constraint is None or conflict.constraint_start is None:
         return
     name = statement.tokens[conflict.constraint].value
     index = entity.index(name)

@@ -23,7 +23,13 @@ def test_columns_of_views_are_columns_of_the_table():
 
 
 def test_columns_of_ours_belong_to_no_table():
-    assert shown(column(ORDERS.write_oid, 4)) == (column(0, 0),)
+    assert shown(column(ORDERS.read_oid, 4), column(ORDERS.write_oid, 10)) == (column(0, 0), column(0, 0))
+
+
+def test_system_columns_of_the_write_view_are_the_tables():
+    assert shown(*(column(ORDERS.write_oid, number) for number in range(4, 10))) == tuple(
+        column(ORDERS.relid, number) for number in (-1, -2, -3, -4, -5, -6)
+    )
 
 
 def test_whole_rows_have_the_tables_type():

@@ -1,0 +1,154 @@
+"""ctid, xmin and the other system columns, which a view has only if it is given columns of these names.
+
+The write view is; so an entity whose system columns are used is read through it. What would show its other columns,
+a star or a whole row, is written out.
+"""
+
+from __future__ import annotations
+
+from catalog.model import Entity
+from rewriter.lexer import quote
+from rewriter.parse import Item, Reference, Scope, Tree
+from rewriter.parts import SYSTEM_COLUMNS, Returning
+from rewriter.rules.columns import row_of, target_name
+from rewriter.rules.twins import plain_item
+from rewriter.statement import Statement, field_list
+
+_HINT = "Name the columns, without the system columns or without the star."
+
+
+def system_columns(statement: Statement, tree: Tree) -> None:
+    """SELECT ctid, * FROM orders  ->  SELECT ctid, orders."id", orders."name" FROM kameleon.kdb_write_17_3 AS orders"""
+    found = False
+    for reference in tree.references:
+        if _is_system_column(statement, reference):
+            for item in _meant(statement, reference):
+                assert item.relation is not None
+                item.relation.with_system_columns = True
+                found = True
+                _check(statement, reference, item)
+    if not found:
+        return
+    for reference in tree.references:
+        if reference.chain.first == reference.chain.end:
+            _star(statement, reference)
+        else:
+            _row(statement, tree, reference)
+
+
+def uses_system_columns(statement: Statement, tree: Tree, clause: Returning | None) -> bool:
+    return clause is not None and any(
+        clause.first <= reference.chain.first < clause.end and _is_system_column(statement, reference)
+        for reference in tree.references
+    )
+
+
+def _is_system_column(statement: Statement, reference: Reference) -> bool:
+    chain = reference.chain
+    return not chain.star and statement.tokens[chain.end - 1].value in SYSTEM_COLUMNS
+
+
+def _entity(statement: Statement, item: Item) -> Entity | None:
+    """The shared entity that the item reads; a target is read through the write view anyhow."""
+    if item.relation is None or item.is_cte or item.dml is not None:
+        return None
+    return statement.resolver.shared(statement.parts(item.relation.chain))
+
+
+def _meant(statement: Statement, reference: Reference) -> list[Item]:
+    """The entities whose column it may be; of several PostgreSQL says that it is ambiguous."""
+    parts = statement.parts(reference.chain)
+    if len(parts) == 1:
+        scope: Scope | None = reference.scope
+        while scope is not None:
+            found = [item for item in scope.items if _entity(statement, item) is not None]
+            if found or any(item.dml is not None for item in scope.items):
+                return found
+            scope = scope.outer
+        return []
+    item: Item | None
+    if len(parts) == 2:
+        item = reference.scope.find(parts[0])
+    else:
+        entity = statement.resolver.shared(parts[:-1])
+        item = plain_item(statement, reference, entity.entity_id)[0] if entity is not None else None
+    return [item] if item is not None and _entity(statement, item) is not None else []
+
+
+def _check(statement: Statement, reference: Reference, item: Item) -> None:
+    """What the write view's own columns would get in the way of."""
+    assert item.relation is not None
+    alias = item.relation.alias
+    what = None
+    if any(statement.word(token) == "natural" for token in range(len(statement.tokens))):
+        what = "with NATURAL JOIN"
+    elif alias is not None and statement.word(alias + 1) == "(":
+        what = "with names for its columns in FROM"
+    elif not item.relation.takes_alias:
+        what = "in TABLE"
+    elif statement.word(0) == "create" and any(statement.word(token) == "view" for token in range(1, 6)):
+        what = "in a view"
+    if what is not None:
+        name = statement.tokens[reference.chain.end - 1].value
+        raise statement.refuse(
+            reference.chain.first, f'system column "{name}" of a shared entity is not supported {what}', hint=_HINT
+        )
+
+
+def _star(statement: Statement, reference: Reference) -> None:
+    items = reference.scope.items
+    if not any(item.relation is not None and item.relation.with_system_columns for item in items):
+        return
+    star = reference.chain.first
+    if len(items) > 1 and any(statement.word(token) == "using" for token in range(len(statement.tokens))):
+        raise statement.refuse(star, "* beside system columns is not supported with JOIN ... USING", hint=_HINT)
+    statement.replace(star, star + 1, ", ".join(columns_of(statement, item) for item in items))
+
+
+def columns_of(statement: Statement, item: Item) -> str:
+    """What * gives of one item in FROM."""
+    relation = item.relation
+    if relation is None or not relation.with_system_columns:
+        apart = relation.apart if relation is not None else None
+        return f"{apart or quote(item.name)}.*"
+    entity = _entity(statement, item)
+    assert entity is not None
+    return field_list([field.name for field in entity.fields], target_name(statement, relation))
+
+
+def _row(statement: Statement, tree: Tree, reference: Reference) -> None:
+    """orders.*, and orders as a value."""
+    chain = reference.chain
+    parts = statement.parts(chain)
+    item: Item | None = None
+    if chain.star and len(parts) > 1:
+        entity = statement.resolver.shared(parts)
+        item = plain_item(statement, reference, entity.entity_id)[0] if entity is not None else None
+    elif len(parts) == 1:
+        item = reference.scope.find(parts[0])
+    if item is None or item.relation is None or not item.relation.with_system_columns:
+        return
+    entity = _entity(statement, item)
+    assert entity is not None
+    if not chain.star and _is_column(statement, reference, parts[0]):
+        return
+    columns = columns_of(statement, item)
+    end = chain.end + 2 if chain.star else chain.end
+    statement.settled.add(chain.first)
+    is_listed = chain.first in tree.listed
+    if chain.star and (is_listed or statement.words(chain.first - 2, "row", "(")):
+        statement.replace(chain.first, end, columns)
+        return
+    row = row_of(statement, entity, columns, chain.first, is_output=is_listed)
+    text = f"CASE WHEN {target_name(statement, item.relation)}.tableoid IS NOT NULL THEN {row} END"
+    if is_listed:
+        text += " AS " + quote(parts[-1])
+    statement.replace(chain.first, end, text)
+
+
+def _is_column(statement: Statement, reference: Reference, name: str) -> bool:
+    for item in reference.scope.items:
+        entity = _entity(statement, item)
+        if entity is not None and entity.field(name) is not None:
+            return True
+    return False
