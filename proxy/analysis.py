@@ -14,15 +14,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Outcome, Owed
-from proxy.refusal import OWN_NAME
+from proxy.refusal import OWN_NAME, PARSE_OWN, parse_own
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Script
-from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close, Parse
+from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close
 from rewriter import Kind
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
+    from proxy.wire.frontend import Parse
     from rewriter import Rewritten
 
 #: Statements that are analyzed when they are parsed; of others, Parse reads no more than the grammar.
@@ -38,7 +39,7 @@ def before_query(
 ) -> Script:
     """`messages`, for which `owed` is owed, are a simple Query's: they are sent if `sql` passes."""
     relay.in_extended = relay.has_bound = False
-    parse = _ask(relay, Parse(OWN_NAME, sql))
+    parse = _ask(relay, sql)
     yield parse
     if parse.outcome is Outcome.DONE:
         rewritten.analyzed = True
@@ -52,7 +53,7 @@ def before_query(
 
 def before_parse(relay: Relay, knowledge: Knowledge, parse: Parse, rewritten: Rewritten) -> Script:
     """The client's Parse is looked at again; if it does not pass, upstream throws it away like all up to Sync."""
-    asked = _ask(relay, Parse(OWN_NAME, parse.sql, parse.param_types))
+    asked = _ask(relay, parse.sql, parse.param_types)
     yield asked
     if asked.outcome is Outcome.DONE:
         rewritten.analyzed = True
@@ -60,11 +61,11 @@ def before_parse(relay: Relay, knowledge: Knowledge, parse: Parse, rewritten: Re
         _show(relay, knowledge, asked)
 
 
-def _ask(relay: Relay, parse: Parse) -> Owed:
-    owed = Owed(Asked.PARSE, Fate.SWALLOW)
+def _ask(relay: Relay, sql: bytes, param_types: tuple[int, ...] = ()) -> Owed:
+    before, parse, after = (Owed(asked, Fate.SWALLOW) for asked in (*PARSE_OWN, Asked.CLOSE))
     close = Close(STATEMENT, OWN_NAME).encode()
-    relay.inject(parse.encode() + close + FLUSH, owed, Owed(Asked.CLOSE, Fate.SWALLOW))
-    return owed
+    relay.inject(parse_own(sql, param_types) + close + FLUSH, before, parse, after)
+    return parse
 
 
 def _show(relay: Relay, knowledge: Knowledge, parse: Owed) -> None:

@@ -13,12 +13,13 @@ from proxy import analysis, refusal, settle
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
-from proxy.sql_prepare import executed_name, note_prepared, quoted
+from proxy.renewal import RUN_ONCE, owed_for_parse_again, parse_again, run_once
+from proxy.sql_prepare import executed_name, note_prepared
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.verdicts import Before, Hold, Script, Verdict
-from proxy.wire.backend import RowDescription
-from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse
+from proxy.wire.backend import ParameterDescription, RowDescription
+from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Close, Describe, Execute, Parse
 from rewriter import Kind, RewriteError
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     rewritten: Rewritten | None = None
     changes_names = ends_transaction = False
     version = 0
+    at_execute: bytes | None = None
     passed: bytes | Passed = parse.sql[:LONGEST_REMEMBERED]
     if knowledge is not None:
         knowledge.follow_store()
         text = knowledge.texts.text(parse.sql)
         if relay.careful or not text.facts.plain:
             refused = relay.take_refusal()
-            analyzed = False
             if refused is None:
                 held = settle.needed(relay, knowledge, text)
                 if held is not None:
@@ -63,8 +64,11 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         held = refusal.look_again(relay)
                         if held is not None:
                             return held
-                        refused = refusal.response(error, knowledge)
-                        analyzed = text.facts.kind in analysis.ANALYZED
+                        shown = refusal.response(error, knowledge)
+                        if text.facts.kind in analysis.ANALYZED:
+                            name = OWN_NAME if parse.name else b""
+                            return refusal.in_pipeline(relay, shown, parse.sql, name, analyzed=True)
+                        at_execute = shown
                     else:
                         relay.caught_up = False
                         if analysis.is_due(rewritten):
@@ -72,8 +76,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
-                name = OWN_NAME if parse.name else b""
-                return refusal.in_pipeline(relay, refused, parse.sql, name, analyzed=analyzed)
+                return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
         changes_names = text.facts.changes_names
         ends_transaction = text.facts.kind is Kind.TRANSACTION
         passed = knowledge.texts.passed(parse.sql, text.facts)
@@ -92,6 +95,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     )
     if knowledge is not None and statement.is_special:
         statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
+    statement.refused = at_execute
     owed.statement = statement
     owed.renames = True
     owed.previous = relay.statements.parse(statement)
@@ -131,7 +135,7 @@ def on_call(relay: Relay, name: bytes, size: int, now: float) -> bool:
         knowledge.follow_store()
         if relay.careful or statement.version != knowledge.version:
             return False
-    if statement.changes_names or statement.is_special:
+    if statement.changes_names or statement.is_special or statement.refused is not None:
         return False
     rewritten = statement.rewritten
     if rewritten is not None and rewritten.prelude is not None:
@@ -157,8 +161,8 @@ def on_describe(relay: Relay, body: bytes) -> Verdict:
     knowledge = relay.knowledge
     if statement is not None and knowledge is not None:
         knowledge.follow_store()
-        if relay.careful or statement.version != knowledge.version:
-            verdict = _renew(relay, knowledge, relay.statements.run_by(statement))
+        if relay.careful or statement.version != knowledge.version or statement.executes is not None:
+            verdict = _renew(relay, knowledge, relay.statements.run_by(statement), _parameters(statement))
             if isinstance(verdict, Hold):
                 return verdict
         owed.statement = statement
@@ -174,7 +178,9 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
     verdict: Verdict = None
     if statement is not None:
         rewritten = statement.rewritten
-        if rewritten is None:
+        if statement.refused is not None:
+            verdict = Before(refusal.in_pipeline(relay, statement.refused, statement.sql))
+        elif rewritten is None:
             owed.subject = statement.passed
         else:
             owed.subject = rewritten
@@ -211,8 +217,16 @@ def _is_rewritable(knowledge: Knowledge, text: Text) -> bool:
     return not text.facts.several or len(rewriter.split(text.text, knowledge.standard_conforming_strings)) == 1
 
 
-def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
-    """The catalog has moved, or may have: the statement is made right before it is used again."""
+def _parameters(statement: Statement) -> bytes:
+    """Describe tells the parameters' types even where an error follows."""
+    return ParameterDescription(statement.param_types).encode() if statement.types_known else b""
+
+
+def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes = b"") -> Verdict:
+    """The catalog has moved, or may have: the statement is made right before it is used again.
+
+    `lead` goes to the client before an error of that.
+    """
     refused = relay.take_refusal()
     text = knowledge.texts.text(statement.sql)
     rewritten: Rewritten | None = None
@@ -231,10 +245,16 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
                 if held is not None:
                     return held
                 refused = refusal.response(error, knowledge)
+                if text.facts.kind not in analysis.ANALYZED:
+                    statement.refused, statement.version = refused, knowledge.version
+                    return None
             else:
                 relay.caught_up = False
+                statement.refused = None
     if refused is not None:
-        return Before(refusal.in_pipeline(relay, refused, statement.sql))
+        stand_in = refusal.in_pipeline(relay, refused, statement.sql)
+        relay.pipeline.queue[-1].lead = lead
+        return Before(stand_in)
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
     if sent == statement.sent or (statement.basis is not None and knowledge.still_holds(statement.basis)):
@@ -242,39 +262,19 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement) -> Verdict:
     statement.rewritten = rewritten
     statement.basis = None if rewritten is None else knowledge.basis(rewritten)
     statement.sent = sent
-    messages = _parse_again(statement)
-    hidden = [Owed(asked, Fate.HIDE) for asked in _PARSE_AGAIN[statement.prepared_by_sql]]
+    messages = parse_again(statement)
+    hidden = owed_for_parse_again(statement)
+    for entry in hidden:
+        entry.lead = lead
     if statement.described is not None and not statement.prepared_by_sql:
         return Hold(_compare(relay, knowledge, statement, messages, hidden))
     relay.pipeline.queue.extend(hidden)
     return Before(messages)
 
 
-_RUN_ONCE = (Asked.PARSE, Asked.BIND, Asked.EXECUTE, Asked.CLOSE, Asked.CLOSE)
-# What `_parse_again` sends, for a statement by Parse and for one by PREPARE.
-_PARSE_AGAIN = {False: (Asked.CLOSE, Asked.PARSE), True: _RUN_ONCE + _RUN_ONCE}
-
-
-def _parse_again(statement: Statement) -> bytes:
-    if not statement.prepared_by_sql:
-        parse = Parse(statement.name, statement.sent, statement.param_types)
-        return Close(STATEMENT, statement.name).encode() + parse.encode()
-    return _run_once(b"DEALLOCATE " + quoted(statement.name)) + _run_once(statement.sent)
-
-
-def _run_once(sql: bytes) -> bytes:
-    return (
-        Parse(OWN_NAME, sql).encode()
-        + Bind(OWN_NAME, OWN_NAME).encode()
-        + Execute(OWN_NAME).encode()
-        + Close(PORTAL, OWN_NAME).encode()
-        + Close(STATEMENT, OWN_NAME).encode()
-    )
-
-
 def _prelude(relay: Relay, sql: bytes) -> Before:
-    relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in _RUN_ONCE)
-    return Before(_run_once(sql))
+    relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in RUN_ONCE)
+    return Before(run_once(sql))
 
 
 def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages: bytes, hidden: list[Owed]) -> Script:
@@ -288,6 +288,7 @@ def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages:
     before = statement.described or b""
     after = relay.shown_row_description(describe.frames[-1])
     if _result_type(before) != _result_type(after):
+        statement.spoil()
         error = StatementRefused("cached plan must not change result type", sqlstate="0A000")
         relay.refuse_next(refusal.response(error, knowledge))
 

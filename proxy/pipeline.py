@@ -184,6 +184,10 @@ class Owed:
     statement: Statement | None = None
     previous: Statement | None = None
     renames = False
+    #: Sent to parse this statement anew.
+    renewed: Statement | None = None
+    #: What the client is shown before an error that comes instead of the answer.
+    lead = b""
     #: SWALLOW: the frames that came, if somebody wants them.
     frames: list[bytes] | None = None
     #: The ErrorResponse that came, or the one to show instead (REPLACE).

@@ -28,10 +28,17 @@ _SYNTAX_ERROR = b"42601"
 
 #: The name of the proxy's own statements and portals.
 OWN_NAME = b"kameleon"
+#: What is owed for `parse_own`.
+PARSE_OWN = (Asked.CLOSE, Asked.PARSE)
 
 # Behind the refused text in one Parse: PostgreSQL reads all of it, and says that there cannot be several commands;
 # unless the client's part is a syntax error, which is the client's answer then.
 _SECOND = b"\n; " + REFUSED_SQL.encode()
+
+
+def parse_own(sql: bytes, param_types: tuple[int, ...] = ()) -> bytes:
+    """Parse under our own name, which is free only if the last one to use it did not fail before it could close it."""
+    return Close(STATEMENT, OWN_NAME).encode() + Parse(OWN_NAME, sql, param_types).encode()
 
 
 def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int = 0) -> bytes:
@@ -83,8 +90,10 @@ def in_pipeline(relay: Relay, shown: bytes, sql: bytes, name: bytes = OWN_NAME, 
     if not analyzed:
         relay.pipeline.queue.append(owed)
         return Parse(name, sql + _SECOND).encode()
-    relay.pipeline.queue.extend((Owed(Asked.PARSE, Fate.HIDE), Owed(Asked.CLOSE, Fate.HIDE), owed))
-    return Parse(name, sql).encode() + Close(STATEMENT, name).encode() + Parse(name, REFUSED_SQL.encode()).encode()
+    close = Close(STATEMENT, name).encode()
+    asked = (Asked.CLOSE, Asked.PARSE, Asked.CLOSE)
+    relay.pipeline.queue.extend([*(Owed(each, Fate.HIDE) for each in asked), owed])
+    return close + Parse(name, sql).encode() + close + Parse(name, REFUSED_SQL.encode()).encode()
 
 
 def _sync(relay: Relay) -> bytes:

@@ -442,6 +442,7 @@ class Relay:
                     elif kind == _PARAMETER_DESCRIPTION and head.statement is not None and not head.fate:
                         # should it have to be parsed again, it is parsed for the types that the client goes by
                         head.statement.param_types = ParameterDescription.decode(data[pos + 5 : after]).types
+                        head.statement.types_known = True
                 elif step is _COMPLETE:
                     if head.runs:
                         replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
@@ -630,7 +631,7 @@ class Relay:
                 self.statements.take_back([head])
         if self.knowledge is not None and not head.fate and retry.is_stale(message):
             shown = self._on_stale(self.knowledge, head, message, sum(entry.unanswered for entry in discarded))
-        return shown
+        return head.lead + (message if shown is None else shown) if head.lead else shown
 
     def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: int) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""

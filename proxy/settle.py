@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Outcome, Owed
-from proxy.refusal import OWN_NAME
+from proxy.refusal import OWN_NAME, PARSE_OWN, parse_own
 from proxy.verdicts import SETTLED, Hold, Script
 from proxy.wire.backend import FAILED_TRANSACTION, Backend, DataRow, Diagnostic
-from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Bind, Close, Execute, Parse
+from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Bind, Close, Execute
 from rewriter import Kind
 
 if TYPE_CHECKING:
@@ -75,31 +75,35 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
         yield SETTLED
         if relay.pipeline.skipping:
             return  # thrown away like the rest, up to the client's Sync
-    parse, bind, execute = (Owed(asked, Fate.SWALLOW) for asked in (Asked.PARSE, Asked.BIND, Asked.EXECUTE))
+    asked = (*PARSE_OWN, Asked.BIND, Asked.EXECUTE)
+    close, parse, bind, execute = (Owed(each, Fate.SWALLOW) for each in asked)
     closing = [Owed(Asked.CLOSE, Fate.SWALLOW), Owed(Asked.CLOSE, Fate.SWALLOW)]
     execute.frames = []
     messages = (
-        Parse(OWN_NAME, knowledge.question()).encode()
-        + Bind(OWN_NAME, OWN_NAME).encode()
-        + Execute(OWN_NAME).encode()
-        + _CLOSE_BOTH
+        parse_own(knowledge.question()) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH
     )
     if in_pipeline:
         messages += FLUSH
     else:
         messages += SYNC
         closing.append(Owed(Asked.SYNC, Fate.SWALLOW))
-    relay.inject(messages, parse, bind, execute, *closing)
+    relay.inject(messages, close, parse, bind, execute, *closing)
     yield closing[-1]
     if execute.outcome is Outcome.DONE:
         rows = [frame for frame in execute.frames if frame[0] == Backend.DATA_ROW]
         knowledge.learn((DataRow.decode(rows[0][5:]).values[0] or b"").decode(knowledge.codec))
         relay.careful = relay.last_change is not None or knowledge.changed_in_transaction
         return
-    error = parse.error or bind.error or execute.error
+    error = close.error or parse.error or bind.error or execute.error
     if in_pipeline:
         # Upstream throws away what the client sends up to its Sync; this is the one error it gets for it.
         if error is not None:
-            relay.write_client(error)
+            relay.write_client(_without_context(error))
     elif error is not None and Diagnostic.decode(error[0], error[5:]).sqlstate != IN_FAILED_TRANSACTION:
-        relay.refuse_next(error)
+        relay.refuse_next(_without_context(error))
+
+
+def _without_context(error: bytes) -> bytes:
+    """It would name our function, which the client has not called."""
+    told = Diagnostic.decode(error[0], error[5:])
+    return Diagnostic(told.kind, {code: value for code, value in told.fields.items() if code != "W"}).encode()

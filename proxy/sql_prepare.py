@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Owed
+from proxy.renewal import owed_for_parse_again, parse_again
 from proxy.statements import Statement
 from proxy.verdicts import Hold, Script
-from proxy.wire.frontend import Query
+from proxy.wire.frontend import SYNC
 from rewriter import Kind, RewriteError, lexer
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _ALL = re.compile(r"\s*(?:DISCARD\s+ALL|DEALLOCATE(?:\s+PREPARE)?\s+ALL)\s*;?\s*\Z", re.IGNORECASE)
-
-
-def quoted(name: bytes) -> bytes:
-    return b'"' + name.replace(b'"', b'""') + b'"'
 
 
 def name_in(text: str) -> str | None:
@@ -115,11 +112,13 @@ def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | Non
 
 
 def _prepare_again(relay: Relay, statement: Statement) -> Script:
-    owed = Owed(Asked.QUERY, Fate.SWALLOW)
-    relay.inject(Query(b"DEALLOCATE " + quoted(statement.name) + b"; " + statement.sent).encode(), owed)
-    yield owed
-    if owed.error is not None:
-        relay.refuse_next(owed.error)
+    owed = owed_for_parse_again(statement, Fate.SWALLOW)
+    sync = Owed(Asked.SYNC, Fate.SWALLOW)
+    relay.inject(parse_again(statement) + SYNC, *owed, sync)
+    yield sync
+    error = next((each.error for each in owed if each.error is not None), None)
+    if error is not None:
+        relay.refuse_next(error)
 
 
 def _nothing() -> Script:

@@ -46,9 +46,11 @@ class Statement:
         "param_types",
         "passed",
         "prepared_by_sql",
+        "refused",
         "rewritten",
         "sent",
         "sql",
+        "types_known",
         "version",
     )
 
@@ -70,6 +72,8 @@ class Statement:
         self.name = name
         self.sql = sql
         self.param_types = param_types
+        #: They are PostgreSQL's answer, no longer the client's wish.
+        self.types_known = False
         self.sent = sent
         #: What the timings remember of it as long as it is not rewritten.
         self.passed = passed
@@ -85,12 +89,20 @@ class Statement:
         self.is_special = sql.lstrip()[:1] in _SPECIAL
         #: EXECUTE: the name of the statement that it runs.
         self.executes: bytes | None = None
+        #: Of a statement that PostgreSQL looks at when it is run, and not before: what Execute fails with.
+        self.refused: bytes | None = None
         #: The RowDescription that the client was shown, if it asked.
         self.described: bytes | None = None
 
     @property
     def subject(self) -> Subject:
         return self.passed if self.rewritten is None else self.rewritten
+
+    def spoil(self) -> None:
+        """What was sent for it may not be what upstream has: it is parsed anew before its next use."""
+        self.version = 0
+        self.sent = b""
+        self.basis = None
 
 
 class Statements:
@@ -127,6 +139,8 @@ class Statements:
     def take_back(self, discarded: list[Owed]) -> None:
         """These messages were refused or thrown away upstream. The latest goes first."""
         for entry in reversed(discarded):
+            if entry.renewed is not None:
+                entry.renewed.spoil()
             statement = entry.statement
             if statement is None or not entry.renames:
                 continue

@@ -241,7 +241,8 @@ def _spans(sql: str, pieces: list[tuple[int, int]]) -> list[Span]:
 
 # --- what can change the meaning of names ---
 
-_NAME_SETTINGS = re.compile(r"search_path|\brole\b|\bauthorization\b|\bschema\b|\ball\b", re.IGNORECASE)
+# array_nulls is no name's setting, but documents with arrays cannot be read without it: `session_state` says so.
+_NAME_SETTINGS = re.compile(r"search_path|array_nulls|\brole\b|\bauthorization\b|\bschema\b|\ball\b", re.IGNORECASE)
 _ANY_QUOTED = re.compile(r'"')
 _SELECT_THAT_ACTS = re.compile(r"\binto\b|set_config|kameleon", re.IGNORECASE)
 _EXPLAIN_THAT_ACTS = re.compile(r"\b(?:execute|create|set_config)\b", re.IGNORECASE)

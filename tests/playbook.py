@@ -242,6 +242,7 @@ def question(*touched: int, end: bytes = SYNC) -> bytes:
     own = b"kameleon"
     return as_bytes(
         (
+            frontend.Close(frontend.STATEMENT, own),
             frontend.Parse(own, sql),
             frontend.Bind(own, own),
             frontend.Execute(own),
@@ -265,7 +266,13 @@ def answer(
         "database": "shop",
         "entities": {str(key): value for key, value in (entities or {}).items()},
     }
-    frames: tuple[Message, ...] = (PARSE_COMPLETE, BIND_COMPLETE, row(json.dumps(state)), done("SELECT 1"))
+    frames: tuple[Message, ...] = (
+        CLOSE_COMPLETE,
+        PARSE_COMPLETE,
+        BIND_COMPLETE,
+        row(json.dumps(state)),
+        done("SELECT 1"),
+    )
     frames += (CLOSE_COMPLETE, CLOSE_COMPLETE)
     return as_bytes(frames if ready is None else (*frames, ready))
 

@@ -44,10 +44,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
       AND c.relkind NOT IN ('i', 'I', 't', 'c')
 $$;
 
+-- Arrays in documents are in their text form, which is read otherwise when array_nulls is off.
+CREATE OR REPLACE FUNCTION kameleon.refuse_array_nulls() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'array_nulls = off is not supported for tables in shared storage'
+        USING ERRCODE = 'feature_not_supported', HINT = 'SET array_nulls = on, and write arrays with ARRAY[...] or with "NULL" in quotation marks.';
+END
+$$;
+
 -- How this session resolves names now, and the entities `touched` as its transaction sees them.
 -- SECURITY INVOKER: current_schemas() answers for the client's role.
 CREATE OR REPLACE FUNCTION kameleon.session_state(touched int[]) RETURNS json
 LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN pg_catalog.current_setting('array_nulls') = 'off' THEN kameleon.refuse_array_nulls()::json END;
     SELECT pg_catalog.json_build_object(
         'search_path', pg_catalog.current_schemas(true),
         'database', pg_catalog.current_database(),

@@ -13,7 +13,8 @@ def refused_parse(sql: bytes) -> bytes:
 
 
 def refused_in_pipeline(sql: bytes, name: bytes = b"kameleon") -> bytes:
-    return as_bytes((Parse(name, sql), Close(STATEMENT, name), Parse(name, _STAND_IN)))
+    close = Close(STATEMENT, name)
+    return as_bytes((close, Parse(name, sql), close, Parse(name, _STAND_IN)))
 
 
 def refused_unanalyzed(sql: bytes, name: bytes = b"kameleon") -> bytes:
@@ -23,7 +24,7 @@ def refused_unanalyzed(sql: bytes, name: bytes = b"kameleon") -> bytes:
 
 def stand_in_error() -> bytes:
     failed = error("42P01", 'relation "kameleon.refused by Kameleon" does not exist')
-    return as_bytes((PARSE_COMPLETE, CLOSE_COMPLETE, failed))
+    return as_bytes((CLOSE_COMPLETE, PARSE_COMPLETE, CLOSE_COMPLETE, failed))
 
 
 def several_error() -> Diagnostic:

@@ -19,12 +19,13 @@ from tests.playbook import (
 
 READ = b"SELECT id FROM orders WHERE id = %d"
 READ_REWRITTEN = b"SELECT id FROM kameleon.kdb_read_17 AS orders WHERE id = %d"
-PASSED = (PARSE_COMPLETE, CLOSE_COMPLETE)
+PASSED = (CLOSE_COMPLETE, PARSE_COMPLETE, CLOSE_COMPLETE)
 NOPE = error("42703", 'column "nope" does not exist', P="8")
 
 
-def asked(sql: bytes, types: tuple[int, ...] = ()) -> tuple[Parse | Close | bytes, ...]:
-    return Parse(b"kameleon", sql, types), Close(STATEMENT, b"kameleon"), FLUSH
+def asked(sql: bytes, types: tuple[int, ...] = ()) -> tuple[Close | Parse | bytes, ...]:
+    close = Close(STATEMENT, b"kameleon")
+    return close, Parse(b"kameleon", sql, types), close, FLUSH
 
 
 def fresh() -> Playbook:
@@ -47,7 +48,7 @@ def test_a_shape_is_asked_about_once():
 def test_what_is_wrong_with_a_query_is_told_in_the_place_of_its_answer():
     sql = b"SELECT nope FROM orders"
     script = fresh().client(Query(sql)).to_upstream(*asked(sql))
-    script.upstream(NOPE).to_client(NOPE).to_upstream(SYNC)
+    script.upstream(CLOSE_COMPLETE, NOPE).to_client(NOPE).to_upstream(SYNC)
     script.upstream(READY).to_client(READY)
     assert script.relay.is_idle
     assert [(each.failed, each.entities) for each in script.timings.take()] == [(True, (17,))]
@@ -58,7 +59,7 @@ def test_what_is_wrong_with_a_query_is_told_in_the_place_of_its_answer():
 def test_queries_sent_behind_it_wait():
     script = fresh().client(Query(b"SELECT nope FROM orders"), Query(b"SELECT 1"))
     script.to_upstream(*asked(b"SELECT nope FROM orders"))
-    script.upstream(NOPE).to_client(NOPE).to_upstream(SYNC, Query(b"SELECT 1"))
+    script.upstream(CLOSE_COMPLETE, NOPE).to_client(NOPE).to_upstream(SYNC, Query(b"SELECT 1"))
     script.upstream(READY, done("SELECT 1"), READY).to_client(READY, done("SELECT 1"), READY)
 
 
@@ -70,7 +71,7 @@ def test_notices_are_shown_once():
 
 def test_in_a_failed_transaction_that_is_what_is_told():
     aborted = error("25P02", "current transaction is aborted")
-    script = fresh().client(Query(READ % 1)).upstream(aborted).to_client(aborted)
+    script = fresh().client(Query(READ % 1)).upstream(CLOSE_COMPLETE, aborted).to_client(aborted)
     script.upstream(FAILED).to_client(FAILED)
 
 
@@ -88,7 +89,7 @@ def test_what_is_wrong_with_a_parse_throws_away_all_up_to_sync():
     rest = (Parse(b"s", sql), Bind(b"", b"s"), Execute(b""), SYNC)
     script = fresh().client(*first, *rest).to_upstream(*first, *asked(sql))
     ran = (PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1"))
-    script.upstream(*ran, NOPE).to_client(*ran, NOPE).to_upstream(*rest)
+    script.upstream(*ran, CLOSE_COMPLETE, NOPE).to_client(*ran, NOPE).to_upstream(*rest)
     script.upstream(READY).to_client(READY)
     assert b"s" not in script.relay.statements.by_name
     assert script.relay.is_idle

@@ -147,7 +147,9 @@ def test_a_question_that_fails_inside_a_pipeline_is_its_one_error():
     script.client(Parse(b"", b"SELECT 1"), Bind(b"", b""), Parse(b"", READ), Bind(b"", b""), SYNC)
     script.to_upstream(Parse(b"", b"SELECT 1"), Bind(b"", b""), question(end=FLUSH))
     cancelled = error("57014", "canceling statement due to user request")
-    script.upstream(PARSE_COMPLETE, BIND_COMPLETE, cancelled).to_client(PARSE_COMPLETE, BIND_COMPLETE, cancelled)
+    script.upstream(PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE, cancelled).to_client(
+        PARSE_COMPLETE, BIND_COMPLETE, cancelled
+    )
     script.to_upstream(Parse(b"", READ), Bind(b"", b""), SYNC).upstream(READY).to_client(READY)
     assert script.relay.is_idle
 
@@ -209,7 +211,7 @@ def test_a_prelude_runs_before_execute_and_unseen():
     assert sent.startswith(as_bytes([Parse(b"", sql), Bind(b"", b""), Describe(PORTAL, b"")]))
     assert sent.endswith(as_bytes([Execute(b""), SYNC]))
     assert b"fill_shell" in sent
-    hidden = [PARSE_COMPLETE, BIND_COMPLETE, done("DO"), CLOSE_COMPLETE, CLOSE_COMPLETE]
+    hidden = [CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("DO"), CLOSE_COMPLETE, CLOSE_COMPLETE]
     script.upstream(PARSE_COMPLETE, BIND_COMPLETE, NO_DATA, *hidden, done("ALTER TABLE"), READY)
     script.to_client(PARSE_COMPLETE, BIND_COMPLETE, NO_DATA, done("ALTER TABLE"), READY)
 
@@ -218,7 +220,7 @@ def test_a_prelude_that_fails_fails_its_statement():
     sql = b"ALTER TABLE orders ADD CHECK (id > 0)"
     script = playbook(entity()).client(Parse(b"", sql), Bind(b"", b""), Execute(b""), SYNC)
     locked = error("55P03", "could not obtain lock")
-    script.upstream(PARSE_COMPLETE, BIND_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, locked, READY)
+    script.upstream(PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, locked, READY)
     script.to_client(PARSE_COMPLETE, BIND_COMPLETE, locked, READY)
 
 
@@ -238,11 +240,11 @@ def test_a_statement_prepared_by_sql_is_bound_by_the_protocol():
     script._sent_to_upstream.clear()
     script.catalog_moves(entity(generation=4)).client(*RUN).to_upstream(question()).upstream(answer())
     sent = as_bytes(script._sent_to_upstream)
-    assert b'DEALLOCATE "s"' in sent
+    assert sent.startswith(Close(STATEMENT, b"s").encode())
     assert b"PREPARE s AS " + INSERT_4 in sent
-    hidden = [PARSE_COMPLETE, BIND_COMPLETE, done("X"), CLOSE_COMPLETE, CLOSE_COMPLETE]
+    hidden = [CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("X"), CLOSE_COMPLETE, CLOSE_COMPLETE]
     script._sent_to_client.clear()
-    script.upstream(*hidden, *hidden, *RAN).to_client(*RAN)
+    script.upstream(CLOSE_COMPLETE, *hidden, *RAN).to_client(*RAN)
 
 
 def test_a_parse_in_a_failed_transaction_is_left_to_upstream():

@@ -1,10 +1,14 @@
 """Simple Query: passed, rewritten, refused; how names are settled first, and what follows a change of the catalog."""
 
-from proxy.wire.frontend import Query
+from proxy.renewal import run_once
+from proxy.wire.frontend import STATEMENT, Close, Query
 from rewriter import Kind
 from tests.playbook import (
+    BIND_COMPLETE,
+    CLOSE_COMPLETE,
     FAILED,
     IN_TRANSACTION,
+    PARSE_COMPLETE,
     READY,
     SYNC,
     answer,
@@ -62,7 +66,7 @@ def test_a_name_that_something_hides():
 def test_a_question_that_fails_fails_the_statement():
     script = playbook(entity(), names_known=False).client(Query(READ)).to_upstream(question())
     cancelled = error("57014", "canceling statement due to user request")
-    script.upstream(cancelled, READY).to_client().to_upstream(refused_unanalyzed(READ, b""), SYNC)
+    script.upstream(CLOSE_COMPLETE, cancelled, READY).to_client().to_upstream(refused_unanalyzed(READ, b""), SYNC)
     script.upstream(several_error(), READY).to_client(cancelled, READY).quiet()
 
 
@@ -241,8 +245,10 @@ def test_prepared_by_sql_and_prepared_again_when_the_entity_changes():
     script.client(Query(execute)).to_upstream(Query(execute)).upstream(done("INSERT 0 1"), READY)
     script.to_client(done("INSERT 0 1"), READY).catalog_moves(entity(generation=4)).client(Query(execute))
     script.to_upstream(question()).upstream(answer())
-    again = b'DEALLOCATE "p"; PREPARE p AS INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES ($1)'
-    script.to_upstream(Query(again)).upstream(done("DEALLOCATE"), done("PREPARE"), READY).to_client()
+    again = b"PREPARE p AS INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES ($1)"
+    script.to_upstream(Close(STATEMENT, b"p"), run_once(again), SYNC).to_client()
+    ran = [CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("PREPARE"), CLOSE_COMPLETE, CLOSE_COMPLETE]
+    script.upstream(CLOSE_COMPLETE, *ran, READY).to_client()
     script.to_upstream(Query(execute)).upstream(done("INSERT 0 1"), READY).to_client(done("INSERT 0 1"), READY)
 
 

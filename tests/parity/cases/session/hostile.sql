@@ -57,11 +57,17 @@ copy t (id, v) from stdin;
 reset default_transaction_isolation;
 set row_security = off;
 select count(*) from t;
-set array_nulls = off;
 create table arrays (id int primary key, a text[], i int[]);
+set array_nulls = off;
+select '{NULL}'::text[];
+-- refused: 0A000
 insert into arrays values (1, '{NULL}', array[null, 1]) returning *;
-update arrays set a = array['x', null] where id = 1 returning *;
 set array_nulls = on;
+insert into arrays values (1, '{NULL}', array[null, 1]) returning *;
+select set_config('array_nulls', 'off', false);
+-- refused: 0A000
+select * from arrays;
+reset array_nulls;
 select * from arrays;
 set backslash_quote = off;
 set xmloption = document;
