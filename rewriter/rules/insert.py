@@ -13,13 +13,21 @@ from rewriter.statement import Statement
 
 def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> None:
     """INSERT INTO orders VALUES (1)  ->  INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"""
-    if parts.conflict is not None or uses_system_columns(statement, tree, parts.returning):
+    if (
+        parts.conflict is not None
+        or uses_system_columns(statement, tree, parts.returning)
+        or (parts.overriding_user and not _is_plain_values(parts))
+    ):
         upsert(statement, tree, entity, parts)
         return
     replace_target(statement, parts.target, entity.insert_view)
     overriding(statement, parts)
     fields = given_fields(statement, entity, parts)
     check_values(statement, fields, parts)
+
+
+def _is_plain_values(parts: Insert) -> bool:
+    return len(parts.cores) == 1 and parts.cores[0].kind == "values"
 
 
 def overriding(statement: Statement, parts: Insert) -> None:
@@ -52,7 +60,7 @@ def check_values(statement: Statement, fields: list[Field], parts: Insert) -> No
             if core.kind == "select" and parts.columns is None:
                 covered = _width(statement, core.first, core.end, len(fields))
             for field in fields[:covered]:
-                _check_field(statement, field, core.first, user=user, system=system)
+                _check_field(field, system=system)
 
 
 def _check_row(statement: Statement, fields: list[Field], row: tuple[int, int], *, user: bool, system: bool) -> None:
@@ -65,14 +73,8 @@ def _check_row(statement: Statement, fields: list[Field], row: tuple[int, int], 
             raise cannot_insert(field)
 
 
-def _check_field(statement: Statement, field: Field, token: int, *, user: bool, system: bool) -> None:
+def _check_field(field: Field, *, system: bool) -> None:
     """The same for a query, which can give no DEFAULT."""
-    if field.identity and user:
-        raise statement.refuse(
-            token,
-            "OVERRIDING USER VALUE with a query is not supported on a shared entity",
-            hint=f'Leave the column "{field.name}" out.',
-        )
     if field.generated or (field.identity == "a" and not system):
         raise cannot_insert(field)
 

@@ -22,7 +22,7 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     replace_target(statement, parts.target, entity.write_view)
     if parts.overriding is not None:
         statement.replace(parts.overriding, parts.overriding + 3, "")
-    _source(statement, entity, parts, _columns(statement, entity, parts))
+    _source(statement, parts, _columns(statement, entity, parts))
     _arbiter(statement, entity, parts)
     if parts.conflict is not None and parts.conflict.assignments:
         assignments(statement, entity, parts.conflict.assignments)
@@ -66,13 +66,15 @@ def _given(statement: Statement, parts: Insert, most: int) -> int:
         # A star is taken to give every column; if it does not, PostgreSQL finds the lists of different length.
         count = most if any(statement.word(end - 1) == "*" for _, end in items) else len(items)
     else:
-        count = most
+        chain = statement.chain(core.first)
+        source = statement.resolver.entity(statement.parts(chain)) if chain is not None else None
+        count = most if source is None else len(source.fields)
     if count > most:
         raise statement.refuse(core.first, "INSERT has more expressions than target columns", sqlstate=SYNTAX_ERROR)
     return count
 
 
-def _source(statement: Statement, entity: Entity, parts: Insert, fields: list[Field]) -> None:
+def _source(statement: Statement, parts: Insert, fields: list[Field]) -> None:
     if parts.default_values:
         statement.replace(parts.source, parts.source + 2, "VALUES ('{}')")
         return
@@ -83,13 +85,9 @@ def _source(statement: Statement, entity: Entity, parts: Insert, fields: list[Fi
             for row in statement.items(core.first, core.end):
                 _row(statement, parts, fields, row, rows_allow_default)
         elif core.kind == "select":
-            _select(statement, entity, parts, fields, core)
+            _select(statement, parts, fields, core)
         else:
-            raise statement.refuse(
-                core.first,
-                f'TABLE as the source of INSERT ... ON CONFLICT is not supported on the shared entity "{entity.name}"',
-                hint="Write SELECT and name the columns.",
-            )
+            statement.replace(core.first - 1, core.first, f"SELECT *, {_keys(statement, parts, fields)} FROM")
 
 
 def check_lengths(statement: Statement, core: Core) -> None:
@@ -114,7 +112,7 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
         )
     keys = []
     for field, (first, end) in zip(fields, cells, strict=True):
-        is_left_out = field.identity and parts.overriding is not None and parts.overriding_user
+        is_left_out = field.identity and parts.overriding_user
         if is_left_out or (allow_default and is_default(statement, first, end)):
             statement.replace(first, end, "NULL")
         elif field.generated or (field.identity == "a" and parts.overriding is None):
@@ -124,21 +122,24 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
     statement.insert_before(row[1] - 1, ", " + statement.keys_literal(keys) + "::text[]")
 
 
-def _select(statement: Statement, entity: Entity, parts: Insert, fields: list[Field], core: Core) -> None:
-    for field in fields:
-        if field.identity and parts.overriding is not None and parts.overriding_user:
-            raise statement.refuse(
-                core.first,
-                f'OVERRIDING USER VALUE with a query is not supported on the shared entity "{entity.name}"',
-                hint=f'Leave the column "{field.name}" out.',
-            )
-        if field.generated or (field.identity == "a" and parts.overriding is None):
-            raise cannot_insert(field)
-    keys = statement.keys_literal([field.name for field in fields]) + "::text[]"
+def _select(statement: Statement, parts: Insert, fields: list[Field], core: Core) -> None:
+    keys = _keys(statement, parts, fields)
     if core.end > core.first:
         statement.insert_after(core.end - 1, ", " + keys)
     else:
         statement.insert_after(core.first - 1, " " + keys)
+
+
+def _keys(statement: Statement, parts: Insert, fields: list[Field]) -> str:
+    """What a query gives; of a column that OVERRIDING USER VALUE leaves out the default comes instead."""
+    given = []
+    for field in fields:
+        if field.identity and parts.overriding_user:
+            continue
+        if field.generated or (field.identity == "a" and parts.overriding is None):
+            raise cannot_insert(field)
+        given.append(field.name)
+    return statement.keys_literal(given) + "::text[]"
 
 
 def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:

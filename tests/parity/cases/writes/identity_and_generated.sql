@@ -11,6 +11,8 @@ insert into a (id, v) overriding system value values (50, 'yes') returning *;
 insert into a (id, v) overriding system value values (1, 'dup');
 insert into a (id, v) overriding user value values (99, 'ignored') returning *;
 insert into a (id, v) overriding user value select 98, 'ignored too' returning *;
+insert into a (v, id) overriding user value select 'in parts', id from a where v = 'nobody' union all select 'three', 97 returning *;
+insert into a overriding user value select 96, 'no list' on conflict do nothing returning *;
 insert into a overriding system value select 51, 'selected' returning *;
 update a set id = 60 where id = 50;
 update a set id = default where id = 50 returning v, id;

@@ -57,6 +57,10 @@ insert into u (id, email) values (1, 'q') on conflict (id) do update set id = nu
 insert into u (id) values (null) on conflict (id) do nothing;
 insert into u (id, note) values (1, 'far too long a note') on conflict (id) do nothing;
 
+create table short (id int, email text);
+insert into short values (1, 'short'), (77, 'shorter');
+insert into u table short on conflict (id) do nothing returning id, email;
+insert into u table u on conflict do nothing;
 create table gen (id int generated always as identity primary key, k text unique, v int, dbl int generated always as (v * 2) stored);
 insert into gen (k, v) values ('a', 1) on conflict (k) do update set v = excluded.v returning *;
 insert into gen (k, v) values ('a', 5) on conflict (k) do update set v = excluded.v returning *;
