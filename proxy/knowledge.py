@@ -87,8 +87,9 @@ class Knowledge:
             self.spoil()
 
     def spoil(self) -> None:
-        """Names may resolve differently from now on."""
+        """Names may resolve differently from now on, and what a transaction made of its entities may be undone."""
         self.names_dirty = True
+        self.unknown = self.unknown or bool(self.touched)
         self.changed_in_transaction = True
         self.version += 1
 

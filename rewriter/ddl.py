@@ -1,9 +1,10 @@
-"""DDL that names a shared entity: passed on to the shell as written, with a prelude, or refused.
+"""DDL that names a shared entity: passed on to the shell as written, with a prelude where it must see rows.
 
-The event triggers keep documents and views in step with what happens to the shell. A statement that must see rows (a
-new constraint, a change of type) gets a prelude: `kameleon.fill_shell` brings the rows into the shell, the client's own
-statement runs there natively, and the event trigger drains it back. What shared storage cannot honour is refused, and
-so is every form not listed here: DDL is never half done.
+The event triggers keep documents and views in step with what happens to the shell, and where it now has what shared
+storage cannot honour (a trigger, a policy, a parent), they move its rows into it for good: the entity is dedicated. A
+statement that must see rows (a new constraint, a change of type) gets a prelude: `kameleon.fill_shell` brings the rows
+into the shell, the client's own statement runs there natively, and the event trigger drains it back. A form that is not
+listed here makes the entity dedicated first (`kameleon.dedicate`): DDL is never half done.
 
 sqlglot gives opaque commands for most of this, so the forms are told apart by their keywords.
 """
@@ -64,7 +65,8 @@ _QUALIFIERS = frozenset(
 )
 _CREATE_PASSES = frozenset(
     (
-        "index", "sequence", "type", "domain", "role", "user", "group", "extension", "aggregate", "operator", "cast",
+        "table", "index", "view", "trigger", "constraint", "rule", "policy", "statistics", "publication",
+        "sequence", "type", "domain", "role", "user", "group", "extension", "aggregate", "operator", "cast",
         "collation", "conversion", "database", "server", "text", "tablespace", "subscription", "event", "access",
         "language", "transform",
     )
@@ -78,11 +80,7 @@ def ddl(statement: Statement) -> None:
         _create(statement)
     elif verb == "alter":
         _alter(statement)
-    elif verb == "drop":
-        _drop(statement)
-    elif verb in ("grant", "revoke"):
-        _grant(statement)
-    elif verb in ("reindex", "cluster", "security", "repack"):
+    elif verb in ("reindex", "cluster", "repack"):
         _refuse_named(statement, f"{verb.upper()} is not supported on a shared entity")
     _note_entities(statement)
 
@@ -91,45 +89,13 @@ def _create(statement: Statement) -> None:
     token = _object(statement)
     what = statement.word(token)
     end = len(statement.tokens)
-    if what == "table":
-        parents = _top_level(statement, token, end, "inherits")
-        if parents is not None:
-            _refuse_between(statement, parents, end, "INHERITS", "cannot inherit from")
-        partition = _top_level(statement, token, end, "partition")
-        if partition is not None and statement.word(partition + 1) == "of":
-            _refuse_between(statement, partition, end, "PARTITION OF", "cannot make a partition of")
-    elif what in ("trigger", "policy", "statistics", "rule", "publication") or statement.words(
-        1, "constraint", "trigger"
-    ):
-        _create_on(statement, what if what != "constraint" else "trigger", token)
-    elif what in ("function", "procedure"):
+    if what in ("function", "procedure"):
         _routine(statement, token)
     elif what == "schema":
         if _top_level(statement, token, end, "create") is not None:
             _refuse_named(statement, "CREATE SCHEMA with elements that name a shared entity is not supported")
-    elif what not in _CREATE_PASSES and what != "view":
-        _refuse_named(statement, f"CREATE {what.upper()} is not supported on a shared entity")
-
-
-def _create_on(statement: Statement, what: str, token: int) -> None:
-    end = len(statement.tokens)
-    message = f"CREATE {what.upper()} is not supported on a shared entity"
-    if what == "rule":
-        _refuse_named(statement, message)
-        return
-    if what == "publication":
-        _refuse_named(statement, message)
-        return
-    on = _top_level(statement, token, end, "from" if what == "statistics" else "on")
-    if on is None:
-        return
-    entity = _entity_at(statement, on + 1)
-    if entity is not None:
-        raise _refusal(
-            statement, on + 1, f'CREATE {what.upper()} is not supported on the shared entity "{entity.name}"'
-        )
-    if what == "policy" and any(statement.word(at) == "select" for at in range(token, end)):
-        _refuse_named(statement, "a policy that reads a shared entity is not supported")
+    elif what not in _CREATE_PASSES:
+        _dedicate_named(statement, f"CREATE {what.upper()}")
 
 
 def _routine(statement: Statement, token: int) -> None:
@@ -147,17 +113,9 @@ def _routine(statement: Statement, token: int) -> None:
 
 
 def _alter(statement: Statement) -> None:
-    token = 2 if statement.word(1) in ("materialized", "foreign", "event", "default") else 1
-    what = statement.word(token)
-    if what == "table":
+    token = 2 if statement.word(1) == "foreign" else 1
+    if statement.word(token) == "table":
         _alter_table(statement, token + 1)
-    elif what in ("trigger", "policy", "rule"):
-        on = _top_level(statement, token, len(statement.tokens), "on")
-        entity = _entity_at(statement, on + 1) if on is not None else None
-        if entity is not None:
-            raise _refusal(statement, 0, f'ALTER {what.upper()} is not supported on the shared entity "{entity.name}"')
-    elif what in ("publication", "extension", "large", "subscription"):
-        _refuse_named(statement, f"ALTER {what.upper()} is not supported on a shared entity")
 
 
 def _alter_table(statement: Statement, token: int) -> None:
@@ -174,13 +132,15 @@ def _alter_table(statement: Statement, token: int) -> None:
     token = chain.end + (1 if statement.word(chain.end) == "*" else 0)
     actions = statement.items(token, end)
     if entity is None:
-        for first, stop in actions:
-            if statement.word(first) == "inherit" or statement.words(first, "attach", "partition"):
-                _refuse_between(statement, first, stop, "ALTER TABLE ... INHERIT", "cannot take part in inheritance:")
+        _attach_partition(statement, actions)
+        return
+    unknown = [action for first, stop in actions if (action := _unknown_action(statement, first, stop)) is not None]
+    if unknown:
+        statement.prelude = _block([_dedicate(entity, f"ALTER TABLE ... {unknown[0]}")])
         return
     needs_rows = is_only
     for first, stop in actions:
-        needs_rows |= _action_needs_rows(statement, entity, first, stop)
+        needs_rows |= _action_needs_rows(statement, first, stop)
     if needs_rows:
         # a change of type checks foreign keys anew, and looks at the rows of both tables
         retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
@@ -191,18 +151,40 @@ def _alter_table(statement: Statement, token: int) -> None:
             statement.prelude = fill_shell(entity, if_domains=types)
 
 
+def _attach_partition(statement: Statement, actions: list[tuple[int, int]]) -> None:
+    """ALTER TABLE parent ATTACH PARTITION orders: its rows are looked at, and a partition has no guard below it."""
+    for first, _ in actions:
+        if statement.words(first, "attach", "partition"):
+            entity = _entity_at(statement, first + 2)
+            if entity is not None:
+                statement.prelude = fill_shell(entity)
+
+
 def fill_shell(entity: Entity, related: bool = False, if_domains: list[str] | None = None) -> str:
     """The statement that moves the rows into the shell; with `if_domains` only where one of these types is a domain."""
-    name = '"{}"."{}"'.format(entity.schema.replace('"', '""'), entity.name.replace('"', '""'))
-    if _needs_quoting(name):
-        name = str(entity.relid)
     options = ", related => true" if related else ""
-    fill = f"PERFORM kameleon.fill_shell('{name}'::regclass{options});"
+    fill = f"PERFORM kameleon.fill_shell({_shell(entity)}{options});"
     if if_domains is not None and not any(_needs_quoting(name) for name in if_domains):
         oids = ", ".join(f"pg_catalog.to_regtype('{name}')" for name in if_domains)
         known = f"SELECT FROM pg_catalog.pg_type t WHERE t.oid IN ({oids}) AND t.typtype = 'd'"
         fill = f"IF EXISTS ({known}) THEN {fill} END IF;"
-    return f"DO $kameleon$BEGIN {fill} END$kameleon$"
+    return _block([fill])
+
+
+def _dedicate(entity: Entity, form: str) -> str:
+    """`form` is made of keywords, so it needs no quoting."""
+    return f"PERFORM kameleon.dedicate({_shell(entity)}, '{form} was used on it');"
+
+
+def _block(statements: list[str]) -> str:
+    return f"DO $kameleon$BEGIN {' '.join(statements)} END$kameleon$"
+
+
+def _shell(entity: Entity) -> str:
+    name = '"{}"."{}"'.format(entity.schema.replace('"', '""'), entity.name.replace('"', '""'))
+    if _needs_quoting(name):
+        name = str(entity.relid)
+    return f"'{name}'::regclass"
 
 
 def _needs_quoting(name: str) -> bool:
@@ -212,57 +194,49 @@ def _needs_quoting(name: str) -> bool:
 _ADD_CONSTRAINT = frozenset(("constraint", "check", "unique", "primary", "foreign", "exclude", "not"))
 
 
-def _action_needs_rows(statement: Statement, entity: Entity, first: int, end: int) -> bool:
-    """Whether one action of ALTER TABLE must see the rows; raises for what shared storage cannot do."""
+# What the first word of an action may be. Of these, `obstacle` in the catalog sees what shared storage cannot honour.
+_ACTIONS = frozenset(
+    (
+        "add", "alter", "attach", "cluster", "detach", "disable", "drop", "enable", "force", "inherit", "no", "not",
+        "of", "owner", "rename", "replica", "reset", "set", "validate",
+    )
+)  # fmt: skip
+_SETS = frozenset(("schema", "(", "without", "logged", "unlogged", "tablespace", "access"))
+
+
+def _unknown_action(statement: Statement, first: int, end: int) -> str | None:
+    """The keywords of an action that is not known here; a later PostgreSQL may have it."""
+    word = statement.word(first)
+    if word in _ACTIONS and (word != "set" or statement.word(first + 1) in _SETS):
+        return None
+    words = [statement.word(token).upper() for token in range(first, min(end, first + 2))]
+    return " ".join(word for word in words if word.isalpha() and word.isascii())
+
+
+def _action_needs_rows(statement: Statement, first: int, end: int) -> bool:
+    """Whether one action of ALTER TABLE must see the rows."""
     word, second = statement.word(first), statement.word(first + 1)
     if word == "add":
         if second in _ADD_CONSTRAINT:
-            return _add_constraint(statement, entity, first + 1, end)
-        return _add_column(statement, entity, first + 1, end)
-    if word in ("drop", "rename", "owner"):
-        return False
+            return _add_constraint(statement, first + 1)
+        return _add_column(statement, first + 1, end)
     if word == "alter":
         return _alter_column(statement, first + 1, end)
-    if word == "validate":
-        return True
-    if word in ("set", "reset") and second in ("schema", "("):
-        return False
-    if word in ("disable", "no") and second in ("row", "force"):
-        return False
-    form = " ".join(
-        statement.word(token).upper() for token in range(first, min(end, first + 3)) if statement.tokens[token].is_name
-    )
-    raise _refusal(statement, first, f'ALTER TABLE ... {form} is not supported on the shared entity "{entity.name}"')
+    # DISABLE TRIGGER ALL is not meant for the guard's
+    return word == "validate" or (word in ("enable", "disable") and second != "row")
 
 
-def _add_constraint(statement: Statement, entity: Entity, first: int, end: int) -> bool:
+def _add_constraint(statement: Statement, first: int) -> bool:
     if statement.word(first) == "constraint":
         first += 2
-    kind = statement.word(first)
-    if kind == "exclude":
-        raise _refusal(
-            statement, first, f'an exclusion constraint is not supported on the shared entity "{entity.name}"'
-        )
-    if kind in ("unique", "primary"):
-        _check_not_deferrable(statement, entity, first, end)
-    return kind != "foreign"
-
-
-def _check_not_deferrable(statement: Statement, entity: Entity, first: int, end: int) -> None:
-    for token in range(first, end):
-        if statement.word(token) == "deferrable" and statement.word(token - 1) != "not":
-            raise _refusal(
-                statement,
-                token,
-                f'a deferrable unique constraint is not supported on the shared entity "{entity.name}"',
-            )
+    return statement.word(first) != "foreign"
 
 
 _SERIAL = frozenset(("serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"))
 _COLUMN_CONSTRAINTS = frozenset(("unique", "primary", "check", "generated", "not"))
 
 
-def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> bool:
+def _add_column(statement: Statement, first: int, end: int) -> bool:
     if statement.word(first) == "column":
         first += 1
     if statement.words(first, "if", "not", "exists"):
@@ -276,7 +250,6 @@ def _add_column(statement: Statement, entity: Entity, first: int, end: int) -> b
         elif word in _COLUMN_CONSTRAINTS or (word == "default" and not _is_constant(statement, token + 1, end)):
             needs_rows = True
         token += 1
-    _check_not_deferrable_unique_column(statement, entity, first, end)
     return needs_rows
 
 
@@ -303,12 +276,6 @@ def _type_to_look_up(statement: Statement, first: int, end: int) -> str | None:
     if chain is None or chain.end > end or statement.word(chain.end) == "[":
         return None
     return statement.text(chain.first, chain.end)
-
-
-def _check_not_deferrable_unique_column(statement: Statement, entity: Entity, first: int, end: int) -> None:
-    words = {statement.word(token) for token in range(first, end)}
-    if words & {"unique", "primary"} and "references" not in words:
-        _check_not_deferrable(statement, entity, first, end)
 
 
 _CONSTANT_WORDS = frozenset(("true", "false", "null"))
@@ -348,34 +315,6 @@ def _alter_column(statement: Statement, first: int, end: int) -> bool:
     return not (word in ("set", "reset") and second in ("statistics", "storage", "compression", "("))
 
 
-# --- DROP, GRANT ---
-
-
-def _drop(statement: Statement) -> None:
-    what = statement.word(1)
-    if what not in ("trigger", "rule", "policy"):
-        return
-    on = _top_level(statement, 2, len(statement.tokens), "on")
-    entity = _entity_at(statement, on + 1) if on is not None else None
-    if entity is not None:
-        raise _refusal(statement, 0, f'DROP {what.upper()} is not supported on the shared entity "{entity.name}"')
-
-
-def _grant(statement: Statement) -> None:
-    """Privileges on columns would have to be kept on the views; those on the whole table the event trigger copies."""
-    end = len(statement.tokens)
-    on = _top_level(statement, 1, end, "on")
-    if on is None or not any(statement.word(token) == "(" for token in range(1, on)):
-        return
-    first = on + 2 if statement.word(on + 1) == "table" else on + 1
-    stop = _top_level(statement, first, end, "to") or _top_level(statement, first, end, "from") or end
-    for start, _ in statement.items(first, stop):
-        entity = _entity_at(statement, start)
-        if entity is not None:
-            verb = statement.word(0).upper()
-            raise _refusal(statement, start, f'{verb} on columns is not supported on the shared entity "{entity.name}"')
-
-
 # --- shared ---
 
 
@@ -408,6 +347,15 @@ def _entity_at(statement: Statement, token: int) -> Entity | None:
 
 def _refusal(statement: Statement, token: int, message: str) -> RewriteError:
     return statement.refuse(token, message, hint=_HINT)
+
+
+def _dedicate_named(statement: Statement, form: str) -> None:
+    """What a form that is not known names is dedicated before it is used."""
+    named = (_possible_entity(statement, token) for token in range(len(statement.tokens)))
+    found = {entity.entity_id: entity for entity in named if entity is not None}
+    if found:
+        form = form if form.replace(" ", "").isalpha() and form.isascii() else "a command"
+        statement.prelude = _block([_dedicate(entity, form) for entity in found.values()])
 
 
 def _refuse_named(statement: Statement, message: str) -> None:

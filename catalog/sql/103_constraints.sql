@@ -11,7 +11,7 @@ DECLARE
     opclass record;
     predicate text[];
 BEGIN
-    SELECT i.*, m.amname, c.reloptions, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+    SELECT i.*, m.amname, c.reloptions, (SELECT s.spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace) AS tablespace, pg_get_expr(i.indpred, i.indrelid) AS predicate,
            coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct
     INTO STRICT ind
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
@@ -45,6 +45,7 @@ BEGIN
     RETURN format('USING %I (%s)', ind.amname, array_to_string(result, ', '))
         || CASE WHEN ind.nulls_not_distinct THEN ' NULLS NOT DISTINCT' ELSE '' END
         || coalesce(' WITH (' || array_to_string(ind.reloptions, ', ') || ')', '')
+        || coalesce(' TABLESPACE ' || quote_ident(ind.tablespace), '')
         || coalesce(' WHERE ' || predicate[1], '');
 END
 $$;

@@ -6,48 +6,13 @@ LANGUAGE sql STABLE AS $$
     SELECT CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.log_change(int, text);
+CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text, why text DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO kameleon.kdb_schema_changelog (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by)
     SELECT e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
-           nullif(current_setting('kameleon.reason', true), ''), kameleon.acting_role()
+           coalesce(nullif(current_setting('kameleon.reason', true), ''), why), kameleon.acting_role()
     FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity
-$$;
-
--- Why a table cannot keep its rows as documents; NULL when it can.
-CREATE OR REPLACE FUNCTION kameleon.obstacle(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
-        WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned'
-        WHEN c.relkind <> 'r' THEN 'it is not an ordinary table'
-        WHEN c.relpersistence = 'u' THEN 'it is unlogged'
-        WHEN c.reloftype <> 0 THEN 'it is a typed table'
-        WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) THEN 'it inherits from another table'
-        WHEN EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid WHERE i.inhparent = c.oid AND k.relnamespace <> 'kameleon'::regnamespace)
-            THEN 'other tables inherit from it'
-        WHEN c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) THEN 'it has row-level security'
-        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'x') THEN 'it has an exclusion constraint'
-        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u') AND k.condeferrable)
-            THEN 'it has a deferrable unique constraint'
-        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false))
-            THEN 'it has a temporal constraint'
-        WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
-            THEN 'it has triggers'
-        WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
-        WHEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid) THEN 'it has extended statistics'
-        WHEN EXISTS (SELECT FROM pg_publication_rel p WHERE p.prrelid = c.oid) THEN 'it is published for logical replication'
-        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL)
-            THEN 'it has column privileges'
-        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys'))
-            THEN 'a column is named kdb_data, kdb_rec or kdb_keys'
-        WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
-            THEN 'it has no columns'
-        WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = kameleon.base_type(a.atttypid)
-                     JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
-                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
-            THEN 'the input function of a column''s type is not written in C'
-        END
-    FROM pg_class c WHERE c.oid = relation
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.create_entity(relation oid, mode text, tag text) RETURNS int
@@ -99,12 +64,6 @@ BEGIN
         RETURN;
     END IF;
     IF definition.storage_mode = 'shared' THEN
-        why_not := kameleon.obstacle(definition.relid);
-        IF why_not IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = format('%s is not supported on table "%s" while it is kept in shared storage: %s', tag, definition.entity_name, why_not),
-                HINT = 'SET kameleon.default_storage = dedicated before creating a table that needs it.';
-        END IF;
         IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f
                    JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum AND NOT a.attisdropped
                    WHERE f.entity_id = entity AND NOT f.dropped AND NOT definition.shell_filled
@@ -112,6 +71,11 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = format('cannot change the type of a column of table "%s", which is kept in shared storage, past Kameleon', definition.entity_name),
                 HINT = 'Connect through Kameleon''s port.';
+        END IF;
+        why_not := kameleon.obstacle(definition.relid);
+        IF why_not IS NOT NULL THEN
+            PERFORM kameleon.make_dedicated(definition.relid, why_not, tag);
+            RETURN;
         END IF;
         IF shape THEN
             PERFORM kameleon.build_storage(entity);
@@ -143,8 +107,9 @@ BEGIN
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
         RETURN;
     END IF;
+    -- without the right to alter the table the statement itself fails, in PostgreSQL's words
     IF NOT pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', definition.entity_name);
+        RETURN;
     END IF;
     PERFORM kameleon.fill_shells(shell, related);
 END
@@ -155,9 +120,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
     replication_role text := current_setting('session_replication_role');
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
     neighbour regclass;
     set_aside text;
     put_back text;
+    own record;
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
@@ -180,14 +147,15 @@ BEGIN
     IF set_aside IS NOT NULL THEN
         EXECUTE format('ALTER TABLE ONLY %s %s', shell, set_aside);
     END IF;
-    PERFORM kameleon.run_as_owner(definition.entity_id,
-        format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM kameleon.%I', shell,
-               kameleon.insertable(shell, '%I'), kameleon.insertable(shell, '%I'), 'kdb_read_' || definition.entity_id));
+    SELECT c.relacl::text AS acl, c.relforcerowsecurity AS forced INTO own FROM pg_class c WHERE c.oid = shell;
+    UPDATE pg_class SET relacl = NULL, relforcerowsecurity = false WHERE oid = shell AND (relacl IS NOT NULL OR relforcerowsecurity);
+    PERFORM kameleon.run_as_owner(definition.entity_id, kameleon.fill_statement(definition));
+    UPDATE pg_class SET relacl = own.acl::aclitem[], relforcerowsecurity = own.forced WHERE oid = shell AND (own.acl IS NOT NULL OR own.forced);
     IF put_back IS NOT NULL THEN
         EXECUTE put_back;
     END IF;
     PERFORM set_config('session_replication_role', replication_role, true);
-    PERFORM set_config('kameleon.internal', '', true);
+    PERFORM set_config('kameleon.internal', internal, true);
     IF related THEN
         FOR neighbour IN
             SELECT c.confrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = shell
@@ -197,6 +165,16 @@ BEGIN
         END LOOP;
     END IF;
 END
+$$;
+
+-- Copies the rows as the views still give them into the shell, whose columns may have been renamed, added or dropped since.
+CREATE OR REPLACE FUNCTION kameleon.fill_statement(definition kameleon.kdb_entity_definitions) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('INSERT INTO %s %s SELECT %s FROM kameleon.%I', (definition).relid::regclass,
+                  '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ') OVERRIDING SYSTEM VALUE',
+                  string_agg(quote_ident(f.field_name), ', ' ORDER BY a.attnum), 'kdb_read_' || (definition).entity_id)
+    FROM pg_attribute a JOIN kameleon.kdb_field_definitions f ON f.attnum = a.attnum AND NOT f.dropped
+    WHERE a.attrelid = (definition).relid AND f.entity_id = (definition).entity_id AND NOT a.attisdropped AND a.attgenerated = ''
 $$;
 
 -- Moves the rows that stand in the shell into documents.
@@ -305,12 +283,7 @@ BEGIN
         ELSIF command.command_tag IN ('GRANT', 'REVOKE') THEN
             privileges_changed := true;
         ELSIF command.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') AND command.object_type = 'table' THEN
-            FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_inherits i ON i.inhparent = e.relid
-                          WHERE i.inhrelid = command.objid AND e.storage_mode = 'shared' LOOP
-                -- refuses: other tables inherit from it now
-                PERFORM kameleon.sync_entity(entity, command.command_tag);
-            END LOOP;
-            entity := NULL;
+            PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
             IF storage IN ('shared', 'dedicated')
                AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
                AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN
@@ -319,19 +292,17 @@ BEGIN
                 PERFORM kameleon.notify_session('names');
             END IF;
         ELSIF command.object_type IN ('table', 'table column', 'table constraint') THEN
+            PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = CASE WHEN command.classid = 'pg_constraint'::regclass
                                  THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
         ELSIF command.object_type = 'index' THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
-        ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object', 'publication relation') THEN
-            SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
-            WHERE e.relid = coalesce((SELECT t.tgrelid FROM pg_trigger t WHERE command.object_type = 'trigger' AND t.oid = command.objid),
-                                     (SELECT r.ev_class FROM pg_rewrite r WHERE command.object_type = 'rule' AND r.oid = command.objid),
-                                     (SELECT p.polrelid FROM pg_policy p WHERE command.object_type = 'policy' AND p.oid = command.objid),
-                                     (SELECT s.stxrelid FROM pg_statistic_ext s WHERE command.object_type = 'statistics object' AND s.oid = command.objid),
-                                     (SELECT p.prrelid FROM pg_publication_rel p WHERE command.object_type = 'publication relation' AND p.oid = command.objid));
+        ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object') THEN
+            PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
+        ELSIF command.command_tag LIKE '%PUBLICATION' THEN
+            PERFORM kameleon.dedicate_where_needed(tg_tag);
         ELSIF command.command_tag IN ('ALTER TYPE', 'ALTER DOMAIN') THEN
             -- a composite type's attributes are altered as those of a relation
             PERFORM kameleon.refuse_type_change(
@@ -366,11 +337,7 @@ BEGIN
             PERFORM kameleon.sync_grants(entity);
             PERFORM kameleon.log_change(entity, tg_tag);
         END LOOP;
-        SELECT e.entity_id INTO entity
-        FROM kameleon.kdb_entity_definitions e WHERE e.storage_mode = 'shared' AND kameleon.obstacle(e.relid) = 'it has column privileges';
-        IF FOUND THEN
-            PERFORM kameleon.sync_entity(entity, tg_tag);
-        END IF;
+        PERFORM kameleon.dedicate_where_needed(tg_tag);
     END IF;
     PERFORM set_config('kameleon.internal', '', true);
 END

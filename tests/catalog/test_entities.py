@@ -203,8 +203,8 @@ def test_privileges_follow_the_table(catalog: CatalogDatabase) -> None:
         for call in ("build_storage(1)", "drop_storage(1)", "lift_guard(1)", "create_entity(1, 'shared', '')"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(f"SELECT kameleon.{call}".encode())
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            reader.execute("SELECT kameleon.fill_shell('person')")
+        reader.execute("SELECT kameleon.fill_shell('person')")
+        assert rows(owner, "SELECT count(*) FROM ONLY person") == [(0,)]
     finally:
         catalog.close()
         catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
@@ -248,17 +248,7 @@ def test_what_documents_cannot_honour_is_dedicated_at_once(catalog: CatalogDatab
 
 @pytest.mark.parametrize(
     "statement",
-    [
-        "CREATE TRIGGER t BEFORE UPDATE ON person FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-        "CREATE RULE r AS ON DELETE TO person DO INSTEAD NOTHING",
-        "ALTER TABLE person ENABLE ROW LEVEL SECURITY",
-        "GRANT SELECT (id) ON person TO PUBLIC",
-        "CREATE TABLE child () INHERITS (person)",
-        "CREATE STATISTICS s ON id, mood FROM person",
-        "ALTER TABLE person ADD UNIQUE (id) DEFERRABLE",
-        "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
-        "ALTER TABLE person ALTER id TYPE bigint",
-    ],
+    ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "ALTER TABLE person ALTER id TYPE bigint"],
 )
 def test_ddl_that_documents_cannot_honour_is_refused_whole(catalog: CatalogDatabase, statement: str) -> None:
     session = catalog.session()

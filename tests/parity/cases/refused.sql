@@ -14,28 +14,6 @@ reindex table t;
 -- refused: 0A000
 cluster t using t_pkey;
 -- refused: 0A000
-alter table t replica identity full;
--- refused: 0A000
-alter table t cluster on t_pkey;
--- refused: 0A000
-alter table t enable row level security;
--- refused: 0A000
-create rule r as on insert to t do instead nothing;
--- refused: 0A000
-create trigger tr before insert on t for each row execute function suppress_redundant_updates_trigger();
--- refused: 0A000
-create policy p on t;
--- refused: 0A000
-alter table t inherit t;
--- refused: 0A000
-create table inheriting () inherits (t);
--- refused: 0A000
-create statistics st on id, tags from t;
--- refused: 0A000
-alter table t set unlogged;
--- refused: 0A000
-alter table t add exclude using gist (at with ~=);
--- refused: 0A000
 do $$ begin update t set tags = null; end $$;
 -- refused: 0A000
 do $$ begin perform * from t; end $$;

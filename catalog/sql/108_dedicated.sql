@@ -1,0 +1,192 @@
+-- An entity that needs what shared storage cannot give becomes dedicated: its shell takes its rows, and is from then on
+-- an ordinary table that nothing of ours depends on. Re-created on every install.
+
+-- Why a table cannot keep its rows as documents; NULL when it can.
+CREATE OR REPLACE FUNCTION kameleon.obstacle(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned'
+        WHEN c.relkind <> 'r' THEN 'it is not an ordinary table'
+        WHEN c.relpersistence = 'u' THEN 'it is unlogged'
+        WHEN c.reltablespace <> 0 THEN 'it is in a tablespace of its own'
+        WHEN c.relam <> (SELECT m.oid FROM pg_am m WHERE m.amname = 'heap') THEN 'its access method is not heap'
+        WHEN c.relreplident <> 'd' THEN 'it has a replica identity of its own'
+        WHEN c.reloftype <> 0 THEN 'it is a typed table'
+        WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) THEN 'it inherits from another table'
+        WHEN EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid WHERE i.inhparent = c.oid AND k.relnamespace <> 'kameleon'::regnamespace)
+            THEN 'other tables inherit from it'
+        WHEN c.relrowsecurity OR c.relforcerowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) THEN 'it has row-level security'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'x') THEN 'it has an exclusion constraint'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u') AND k.condeferrable)
+            THEN 'it has a deferrable unique constraint'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false))
+            THEN 'it has a temporal constraint'
+        -- the expressions' trees tell a system column by its number
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conbin::text ~ ':varattno -6\M')
+             OR EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adbin::text ~ ':varattno -6\M')
+            THEN 'an expression of its own reads tableoid'
+        WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
+            THEN 'it has triggers'
+        WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O')
+            THEN 'the triggers of its constraints are not enabled as usual'
+        WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
+        WHEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid) THEN 'it has extended statistics'
+        WHEN EXISTS (SELECT FROM pg_publication_rel p WHERE p.prrelid = c.oid)
+             OR EXISTS (SELECT FROM pg_publication_namespace p WHERE p.pnnspid = c.relnamespace)
+             OR EXISTS (SELECT FROM pg_publication p WHERE p.puballtables) THEN 'it is published for logical replication'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL)
+            THEN 'it has column privileges'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys'))
+            THEN 'a column is named kdb_data, kdb_rec or kdb_keys'
+        WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+            THEN 'it has no columns'
+        WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = kameleon.base_type(a.atttypid)
+                     JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
+            THEN 'the input function of a column''s type is not written in C'
+        END
+    FROM pg_class c WHERE c.oid = relation
+$$;
+
+-- The shared entities that foreign keys tie to a table, directly or through each other, itself included. A foreign key
+-- between a full and an empty shell would be wrong, so they change their storage together.
+CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid) RETURNS SETOF kameleon.kdb_entity_definitions
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE tied AS (
+        SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = 'shared'
+        UNION
+        SELECT e.relid
+        FROM tied
+        JOIN pg_constraint k ON k.contype = 'f' AND tied.relid IN (k.conrelid, k.confrelid)
+        JOIN kameleon.kdb_entity_definitions e ON e.relid IN (k.conrelid, k.confrelid) AND e.storage_mode = 'shared'
+    )
+    SELECT e.* FROM tied JOIN kameleon.kdb_entity_definitions e USING (relid)
+    ORDER BY e.relid <> relation, e.entity_id
+$$;
+
+-- Moves the rows of a shared entity, and of all that foreign keys tie to it, into the tables themselves. `tag`: the
+-- command that asks for it, `reason`: why, as the end of the notice's sentence.
+CREATE OR REPLACE FUNCTION kameleon.make_dedicated(relation regclass, reason text, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation) AS t);
+    definition kameleon.kdb_entity_definitions;
+    why text;
+BEGIN
+    FOREACH definition IN ARRAY tied LOOP
+        PERFORM kameleon.fill_shells(definition.relid, false);
+    END LOOP;
+    PERFORM kameleon.drop_documents(tied);
+    FOREACH definition IN ARRAY tied LOOP
+        why := CASE WHEN definition.relid = relation THEN reason
+                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
+        UPDATE kameleon.kdb_entity_definitions e
+        SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1,
+            shell_filled = false, reason = why
+        WHERE e.entity_id = definition.entity_id;
+        PERFORM kameleon.log_change(definition.entity_id, tag, why);
+        PERFORM kameleon.notify_session(definition.entity_id::text);
+        RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
+    END LOOP;
+END
+$$;
+
+-- Drops all that stands for the rows of these entities, whose shells hold them now.
+CREATE OR REPLACE FUNCTION kameleon.drop_documents(entities kameleon.kdb_entity_definitions[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+BEGIN
+    FOREACH definition IN ARRAY entities LOOP
+        PERFORM kameleon.drop_views(definition.entity_id);
+        PERFORM kameleon.drop_read_view(definition);
+    END LOOP;
+    -- all at once: foreign keys may tie them to each other
+    EXECUTE (SELECT 'DROP TABLE ' || string_agg(format('kameleon.%I', kameleon.child_name(e)), ', ') FROM unnest(entities) AS e);
+    FOREACH definition IN ARRAY entities LOOP
+        EXECUTE format('DROP TYPE kameleon.%I', 'kdb_rec_' || definition.entity_id);
+        DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = definition.entity_id;
+        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id AND dropped;
+        UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = definition.entity_id AND missing_value IS NOT NULL;
+    END LOOP;
+END
+$$;
+
+-- Views of the user's that read the entity read its table from now on.
+CREATE OR REPLACE FUNCTION kameleon.drop_read_view(definition kameleon.kdb_entity_definitions) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    view_name text := 'kdb_read_' || (definition).entity_id;
+    dependents jsonb := kameleon.take_down_views(format('kameleon.%I', view_name)::regclass);
+BEGIN
+    EXECUTE format('DROP VIEW kameleon.%I', view_name);
+    PERFORM kameleon.put_up_views((
+        SELECT coalesce(jsonb_agg(d.value || jsonb_build_object('query',
+                   regexp_replace(d.value ->> 'query', '\mkameleon\.' || view_name || '\M',
+                                  replace(format('%I.%I', (definition).schema_name, (definition).entity_name), '\', '\\'), 'g'))
+                   ORDER BY d.position), '[]')
+        FROM jsonb_array_elements(dependents) WITH ORDINALITY AS d (value, position)));
+END
+$$;
+
+-- All that what a table has become cannot keep as documents, after a command that names no table in particular.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_where_needed(tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+BEGIN
+    FOR definition IN
+        SELECT e.* FROM kameleon.kdb_entity_definitions e
+        WHERE e.storage_mode = 'shared' AND kameleon.obstacle(e.relid) IS NOT NULL ORDER BY e.entity_id
+    LOOP
+        PERFORM kameleon.sync_entity(definition.entity_id, tag);
+    END LOOP;
+END
+$$;
+
+-- The tables that a table now inherits from.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_parents(relation oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parent kameleon.kdb_entity_definitions;
+BEGIN
+    FOR parent IN
+        SELECT e.* FROM kameleon.kdb_entity_definitions e JOIN pg_inherits i ON i.inhparent = e.relid
+        WHERE i.inhrelid = relation AND e.storage_mode = 'shared' ORDER BY e.entity_id
+    LOOP
+        PERFORM kameleon.sync_entity(parent.entity_id, tag);
+    END LOOP;
+END
+$$;
+
+-- A trigger, rule, policy or statistics object: the table that has it, and the tables that its queries read or write.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_used_by(class_oid oid, object_oid oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+BEGIN
+    FOR definition IN
+        SELECT DISTINCT e.* FROM pg_depend d JOIN kameleon.kdb_entity_definitions e ON e.relid = d.refobjid
+        WHERE d.classid = class_oid AND d.objid = object_oid AND d.refclassid = 'pg_class'::regclass AND e.storage_mode = 'shared'
+        ORDER BY e.entity_id
+    LOOP
+        PERFORM kameleon.make_dedicated(definition.relid, coalesce(kameleon.obstacle(definition.relid), format('%s uses it', pg_describe_object(class_oid, object_oid, 0))), tag);
+    END LOOP;
+END
+$$;
+
+-- What the proxy runs before a statement that it does not know: the entity's rows are in its table then, whatever comes.
+CREATE OR REPLACE FUNCTION kameleon.dedicate(shell regclass, reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+BEGIN
+    -- without the right to alter the table the statement itself fails, in PostgreSQL's words
+    IF pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE')
+       AND EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell AND e.storage_mode = 'shared') THEN
+        PERFORM set_config('kameleon.internal', 'on', true);
+        PERFORM kameleon.make_dedicated(shell, reason, 'DEDICATE');
+        PERFORM set_config('kameleon.internal', internal, true);
+    END IF;
+END
+$$;
