@@ -8,7 +8,7 @@
 * `bulk`        long INSERT ... VALUES, by its head alone
 * `router`      first sight: pass, rewrite, DDL or refuse
 * `reader`      tokens read in order: names, parentheses, where a clause ends
-* `mask`        tokens -> the skeleton that is parsed (`mask_dml` for INSERT, UPDATE, DELETE; `atoms` for expressions)
+* `mask`        tokens -> the skeleton that is parsed (`mask_dml`, `mask_merge` for DML; `atoms` for expressions)
 * `parts`       what the mask finds on its way: relations, and the parts of each DML statement
 * `parse`       skeleton -> sqlglot tree -> scopes: what each name stands for
 * `names`       names -> entities: schemas, search_path, temporary tables

@@ -22,6 +22,7 @@ from itertools import pairwise
 from rewriter.atoms import Sum
 from rewriter.lexer import LITERAL, OPERATOR, PARAMETER, PUNCTUATION, QUOTED, WORD, Token
 from rewriter.mask_dml import delete, insert, update
+from rewriter.mask_merge import merge
 from rewriter.parts import SYSTEM_COLUMNS, Chain, Core, Relation, Skeleton, Unparsed
 from rewriter.reader import JOINS, SET_OPERATORS, TAIL, Reader
 
@@ -148,7 +149,7 @@ class Mask(Reader):
         elif word == "delete":
             delete(self, first, end)
         elif word == "merge":
-            raise Unparsed(first, "MERGE")
+            merge(self, first, end)
         else:
             return self._select(first, end)
         return []
@@ -296,7 +297,7 @@ class Mask(Reader):
     def from_list(self, token: int, end: int) -> int:
         """A list of FROM items, up to the next clause."""
         while True:
-            token = self._joined(token, end)
+            token = self.joined(token, end)
             if not self.is_(token, end, ","):
                 break
             self.put(",")
@@ -305,7 +306,7 @@ class Mask(Reader):
             raise Unparsed(token)
         return token
 
-    def _joined(self, token: int, end: int) -> int:
+    def joined(self, token: int, end: int) -> int:
         """One item with the joins behind it; joins nest to the left or, with two ON in a row, to the right."""
         token = self._item(token, end)
         while token < end:
@@ -348,7 +349,7 @@ class Mask(Reader):
             if self.opens_query(token, end):
                 self.query(token + 1, close)
             else:
-                stop = self._joined(token + 1, close)
+                stop = self.joined(token + 1, close)
                 if stop != close:
                     raise Unparsed(stop)
             self.put(")")

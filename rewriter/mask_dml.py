@@ -72,6 +72,7 @@ def insert(mask: Mask, token: int, end: int) -> None:
     on_conflict = _conflict(mask, conflict, returning, total) if conflict < returning else None
     mask.found.targets[chain.first] = Insert(
         relation,
+        relation.alias if relation.alias is not None else relation.end - 1,
         columns,
         overriding,
         overriding_user,
@@ -80,7 +81,7 @@ def insert(mask: Mask, token: int, end: int) -> None:
         default_values,
         tuple(cores),
         on_conflict,
-        _returning(mask, returning, end, total),
+        returning_list(mask, returning, end, total),
     )
 
 
@@ -109,7 +110,7 @@ def _conflict(mask: Mask, first: int, end: int, total: Sum) -> Conflict:
         token = mask.expect(token, end, "update")
         token = mask.expect(token, end, "set")
         stop = mask.find(token, end, _WHERE)
-        assignments = _assignments(mask, token, stop, total)
+        assignments = assignment_list(mask, token, stop, total)
         if stop < end:
             mask.expressions(stop + 1, end, total)
         token = end
@@ -118,7 +119,7 @@ def _conflict(mask: Mask, first: int, end: int, total: Sum) -> Conflict:
     return Conflict(first, constraint, constraint_start, tuple(assignments))
 
 
-def _returning(mask: Mask, token: int, end: int, total: Sum) -> Returning | None:
+def returning_list(mask: Mask, token: int, end: int, total: Sum) -> Returning | None:
     if token >= end:
         return None
     token += 1
@@ -148,7 +149,7 @@ def update(mask: Mask, token: int, end: int) -> None:
     if stop < token + 4:
         raise Unparsed(stop)
     total = Sum(mask, "SET n =")
-    assignments = _assignments(mask, token + 1, stop, total)
+    assignments = assignment_list(mask, token + 1, stop, total)
     total.settle()
     from_clause = None
     if mask.is_(stop, end, "from"):
@@ -195,7 +196,7 @@ def _where_and_returning(mask: Mask, token: int, end: int) -> Returning | None:
         raise Unparsed(token)
     if returning == end:
         return None
-    return _returning(mask, returning, end, Sum(mask, "RETURNING"))
+    return returning_list(mask, returning, end, Sum(mask, "RETURNING"))
 
 
 def _first_equals(mask: Mask, first: int, end: int) -> int:
@@ -210,7 +211,7 @@ def _first_equals(mask: Mask, first: int, end: int) -> int:
     raise Unparsed(first)
 
 
-def _assignments(mask: Mask, first: int, end: int, total: Sum) -> list[Assignment]:
+def assignment_list(mask: Mask, first: int, end: int, total: Sum) -> list[Assignment]:
     assignments = []
     token = first
     while token < end:

@@ -81,6 +81,7 @@ class Returning:
 @dataclass(frozen=True, slots=True)
 class Insert:
     target: Relation
+    head_end: int  # the last token in front of a list of columns
     columns: tuple[int, int] | None  # inside the parentheses
     overriding: int | None
     overriding_user: bool
@@ -109,7 +110,15 @@ class Delete:
     current_of: int | None = None
 
 
-Dml = Insert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class Merge:
+    target: Relation
+    source: tuple[int, int]
+    actions: tuple[Update | Insert, ...]  # those that name columns
+    returning: Returning | None
+
+
+Dml = Insert | Update | Delete | Merge
 
 
 SYSTEM_COLUMNS = frozenset(("ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"))

@@ -161,13 +161,11 @@ def _refusal(statement: Statement, named: set[str], error: Exception) -> Rewrite
             entity = statement.resolver.shared(candidate)
             if entity is None:
                 continue
-            if isinstance(error, Unparsed) and error.reason in ("MERGE", "ON CONFLICT DO SELECT"):
+            if isinstance(error, Unparsed) and error.reason == "ON CONFLICT DO SELECT":
                 return statement.refuse(
                     token,
                     f'{error.reason} is not supported on the shared entity "{entity.name}"',
-                    hint="Use INSERT ... ON CONFLICT DO UPDATE, or UPDATE and INSERT."
-                    if error.reason == "MERGE"
-                    else "Use ON CONFLICT DO UPDATE.",
+                    hint="Use ON CONFLICT DO UPDATE.",
                 )
             place = error.token if isinstance(error, Unparsed) else token
             return statement.refuse(

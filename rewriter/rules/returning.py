@@ -19,10 +19,11 @@ def returning(
     from_clause: tuple[int, int] | None,
     *,
     is_upsert: bool = False,
+    target_is_last: bool = False,
 ) -> None:
     """RETURNING *, (o)  ->  RETURNING o."id", o."name", (ROW(o."id", o."name")::"public"."orders")"""
     if clause is not None:
-        _Stars(statement, tree, entity, target, clause, from_clause).write()
+        _Stars(statement, tree, entity, target, clause, from_clause, target_is_last).write()
     _whole_rows(statement, tree, entity, target, clause, is_upsert)
 
 
@@ -35,6 +36,7 @@ class _Stars:
         target: Relation,
         clause: Returning,
         from_clause: tuple[int, int] | None,
+        target_is_last: bool,
     ) -> None:
         self.statement = statement
         self.tree = tree
@@ -42,6 +44,7 @@ class _Stars:
         self.target = target
         self.clause = clause
         self.from_clause = from_clause
+        self.target_is_last = target_is_last
         self.columns = [field.name for field in entity.fields]
 
     def write(self) -> None:
@@ -53,9 +56,9 @@ class _Stars:
                 self._star_of(first, end)
 
     def _everything(self, star: int) -> str:
-        parts = [field_list(self.columns, target_name(self.statement, self.target))]
+        own = field_list(self.columns, target_name(self.statement, self.target))
         if self.from_clause is None:
-            return parts[0]
+            return own
         for first in range(*self.from_clause):
             if self.statement.word(first) in ("using", "natural"):
                 raise self.statement.refuse(
@@ -64,9 +67,8 @@ class _Stars:
                     f' on the shared entity "{self.entity.name}"',
                     hint="Name the columns, or join with ON.",
                 )
-        for item in self._others(star):
-            parts.append(columns_of(self.statement, item))
-        return ", ".join(parts)
+        others = [columns_of(self.statement, item) for item in self._others(star)]
+        return ", ".join([*others, own] if self.target_is_last else [own, *others])
 
     def _others(self, star: int) -> list[Item]:
         for scope in self.tree.scopes:

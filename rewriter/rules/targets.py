@@ -1,11 +1,12 @@
-"""The targets of INSERT, UPDATE and DELETE, at the top or within WITH, each to the rule of its kind."""
+"""The targets of INSERT, UPDATE, DELETE and MERGE, at the top or within WITH, each to the rule of its kind."""
 
 from __future__ import annotations
 
 from rewriter.parse import Tree
-from rewriter.parts import Insert, Update
+from rewriter.parts import Delete, Insert, Update
 from rewriter.rules.delete import delete
 from rewriter.rules.insert import insert
+from rewriter.rules.merge import merge
 from rewriter.rules.update import update
 from rewriter.statement import Statement
 
@@ -25,5 +26,7 @@ def targets(statement: Statement, tree: Tree) -> None:
                 insert(statement, tree, entity, item.dml)
             elif isinstance(item.dml, Update):
                 update(statement, tree, entity, item.dml)
-            else:
+            elif isinstance(item.dml, Delete):
                 delete(statement, tree, entity, item.dml)
+            else:
+                merge(statement, tree, entity, item.dml)

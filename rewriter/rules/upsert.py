@@ -20,13 +20,18 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     VALUES (1, NULL, '{id}'::text[]) ON CONFLICT (id) DO NOTHING
     """
     replace_target(statement, parts.target, entity.write_view)
-    if parts.overriding is not None:
-        statement.replace(parts.overriding, parts.overriding + 3, "")
-    _source(statement, parts, _columns(statement, entity, parts))
+    insert_into_record(statement, entity, parts)
     _arbiter(statement, entity, parts)
     if parts.conflict is not None and parts.conflict.assignments:
         assignments(statement, entity, parts.conflict.assignments)
     returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=parts.conflict is not None)
+
+
+def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> None:
+    """The columns and values of an INSERT, also of one within MERGE."""
+    if parts.overriding is not None:
+        statement.replace(parts.overriding, parts.overriding + 3, "")
+    _source(statement, parts, _columns(statement, entity, parts))
 
 
 def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]:
@@ -49,9 +54,7 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]
     else:
         fields = fields[: _given(statement, parts, len(fields))]
     listed = "".join(f"kdb_rec.{quote(field.name)}, " for field in fields)
-    target = parts.target
-    last = target.alias if target.alias is not None else target.end - 1
-    statement.insert_after(last, f" ({listed}kdb_keys)")
+    statement.insert_after(parts.head_end, f" ({listed}kdb_keys)")
     return fields
 
 

@@ -34,7 +34,7 @@ READ_REWRITTEN = b"SELECT * FROM kameleon.kdb_read_17 AS orders"
 RUN = [Bind(b"", b"s"), Execute(b""), SYNC]
 RAN = [BIND_COMPLETE, done("INSERT 0 1"), READY]
 
-MERGE = b"MERGE INTO orders USING x ON true WHEN MATCHED THEN DELETE"
+MERGE = b"DELETE FROM orders WHERE CURRENT OF cursor"
 
 
 def prepared(sql=INSERT, rewritten=INSERT_3, name=b"s"):

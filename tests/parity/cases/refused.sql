@@ -4,8 +4,6 @@ create table t (id int primary key, tags int[], at point);
 insert into t values (1, '{1,2}', '(1,2)'), (2, null, null);
 
 -- refused: 0A000
-merge into t using (values (1)) s (id) on t.id = s.id when matched then delete;
--- refused: 0A000
 select id from t tablesample bernoulli (100);
 -- refused: 0A000
 update t set tags[1] = 5;
