@@ -26,7 +26,7 @@ def run_suite(target: Target, driver: str, report: Path) -> tuple[dict[str, str]
             connection.execute(f"CREATE SCHEMA {schema}")
     url = target.sqlalchemy_url(f"postgresql+{driver}")
     command = [sys.executable, "-B", "-m", "pytest", "-c", "setup.cfg", "--rootdir", ".", "--dburi", url]
-    done = target.run([*command, "--junitxml", report, "suite.py"], cwd=SUITE)
+    done = target.run([*command, "--junitxml", report, "suite.py"], cwd=SUITE, PYTEST_ADDOPTS="")
     assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr
     outcomes, printed = {}, {}
     for case in ElementTree.parse(report).iter("testcase"):
