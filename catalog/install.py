@@ -103,3 +103,6 @@ async def _run_files(connection: asyncpg.Connection[Any]) -> None:
             "SELECT kameleon.build_storage(e.entity_id) FROM kameleon.kdb_entity_definitions e"
             " WHERE e.storage_mode = 'shared'"
         )
+        await connection.execute(
+            "SELECT kameleon.sync_foreign_keys(array_agg(e.entity_id)) FROM kameleon.kdb_entity_definitions e"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from catalog.model import Entity, Field, Index, Names, Snapshot
+from catalog.model import Entity, Field, ForeignKey, Index, Names, Snapshot
 
 CATALOG_SQL = "SELECT kameleon.catalog_json()"
 ENTITIES_SQL = "SELECT json_object_agg(t.entity, kameleon.entity_json(t.entity)) FROM unnest($1::int[]) AS t (entity)"
@@ -48,6 +48,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         generation=raw["generation"],
         fields=tuple(Field(**column) for column in raw["fields"] or ()),
         indexes=tuple(_index(index) for index in raw["indexes"] or ()),
+        foreign_keys=tuple(ForeignKey(**key) for key in raw["foreign_keys"] or ()),
         child_table=raw["child_name"] or "",
         child_oid=oid.get("records", 0),
         read_oid=oid.get("read", 0),

@@ -89,10 +89,11 @@ class Texts:
         self._encoding = encoding
         self._standard = standard_conforming_strings
         shared = {entity.name for entity in snapshot.entities.values() if entity.is_shared}
-        self._shared = frozenset(shared)
+        # a foreign key's name stands in SET CONSTRAINTS
+        self._shared = frozenset(shared) | snapshot.foreign_keys.keys()
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
-            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in snapshot.by_name
+            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in (*snapshot.by_name, *snapshot.foreign_keys)
         )
         self._by_key: dict[bytes, Facts] = {}
 

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 _OURS = (b"kdb_", b"kameleon", b"subfield ", STALE_SQLSTATE.encode())
 
-# kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number.
-_OBJECT = re.compile(r'(?:kameleon\.|"kameleon"\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_\d+)?(?P=quote)')
+# kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns and foreign keys carry one
+# of their own.
+_OBJECT = re.compile(
+    r'(?:kameleon\.|"kameleon"\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_(?P<number>\d+)(?:_\d+)?)?(?P=quote)'
+)
+# What a foreign key's trigger asks or does, as PostgreSQL shows it in the context.
+_KEY_QUERY = re.compile(r'SQL statement "(?:SELECT 1 FROM|UPDATE|DELETE FROM) ONLY "kameleon"\."kdb_records_')
+_QUOTED_OBJECT = re.compile(r'(?P<schema>"kameleon"\.)?"kdb_(?:records|column)_(?P<id>\d+)_(?P<number>\d+)(?:_\d+)?"')
 _VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:kameleon\.)?\"?kdb_)")
 _SUBFIELD = re.compile(r'\bsubfield (?="[^"]*" is of type)')
 _NO_SUCH_FIELD = re.compile(
@@ -32,6 +38,7 @@ _NO_SUCH_FIELD = re.compile(
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
 _CASCADES = "drop cascades to "
+FOREIGN_KEY_VIOLATION = "23503"
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
 _COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
@@ -124,6 +131,9 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
         quote = found["quote"]
         if found["what"] == "index":
             return found[0]
+        part = _part(found, entity)
+        if part is not None:
+            return f"{quote}{part}{quote}"
         return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
 
     # A list of objects names the table once, however many of ours stand for it.
@@ -131,7 +141,11 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
 
 
 def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:
-    index = _index(fields.get("n", ""), entity)
+    name = fields.get("n", "")
+    for foreign_key in entity.foreign_keys:
+        if foreign_key.child_name == name:
+            fields["n"] = foreign_key.name
+    index = _index(name, entity)
     if index is None:
         return
     fields["M"] = fields.get("M", "").replace(f'"{index.child_name}"', f'"{index.name}"')
@@ -186,8 +200,12 @@ def _translate_context(fields: dict[str, str], knowledge: Knowledge) -> None:
     for line in fields["W"].split("\n"):
         if line.startswith("COPY "):
             line = _translate_text(line, knowledge)
+            if fields.get("C") == FOREIGN_KEY_VIOLATION:
+                continue  # COPY has them checked when all its rows are there
             if fields.get("C") in _BATCHED:
                 line = _COPY_LINE.sub(r"\1", line)
+        elif _KEY_QUERY.match(line) is not None:
+            line = _translate_key_query(line, knowledge)
         elif "kameleon." in line or "kdb_" in line:
             continue
         kept.append(line)
@@ -195,6 +213,37 @@ def _translate_context(fields: dict[str, str], knowledge: Knowledge) -> None:
         fields["W"] = "\n".join(kept)
     else:
         del fields["W"]
+
+
+def _translate_key_query(line: str, knowledge: Knowledge) -> str:
+    def replace(found: re.Match[str]) -> str:
+        entity = knowledge.snapshot.entities.get(int(found["id"]))
+        if entity is None:
+            return found[0]
+        if found["schema"]:
+            return f"{_quoted(entity.schema)}.{_quoted(entity.name)}"
+        return _quoted(_column(entity, int(found["number"])) or "?")
+
+    return _QUOTED_OBJECT.sub(replace, line)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _part(found: re.Match[str], entity: Entity | None) -> str | None:
+    """The column or foreign key that one of ours stands for."""
+    if entity is None or found["number"] is None:
+        return None
+    if found["what"] == "column":
+        return _column(entity, int(found["number"]))
+    if found["what"] == "foreign":
+        return next((key.name for key in entity.foreign_keys if key.child_name == found[0].strip('"')), None)
+    return None
+
+
+def _column(entity: Entity, attnum: int) -> str | None:
+    return next((field.name for field in entity.fields if field.attnum == attnum), None)
 
 
 def _leave_out_cascades(fields: dict[str, str]) -> bool:

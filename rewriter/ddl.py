@@ -11,6 +11,8 @@ sqlglot gives opaque commands for most of this, so the forms are told apart by t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from catalog.model import Entity
 from rewriter.errors import RewriteError
 from rewriter.lexer import LITERAL, OPERATOR, PUNCTUATION
@@ -131,8 +133,11 @@ def _alter_table(statement: Statement, token: int) -> None:
     entity = statement.resolver.shared(statement.parts(chain))
     token = chain.end + (1 if statement.word(chain.end) == "*" else 0)
     actions = statement.items(token, end)
+    referenced = _referenced(statement, chain.end, end)
     if entity is None:
         _attach_partition(statement, actions)
+        if any(referenced):
+            statement.prelude = _fill_referenced(statement.text(chain.first, chain.end), referenced)
         return
     unknown = [action for first, stop in actions if (action := _unknown_action(statement, first, stop)) is not None]
     if unknown:
@@ -140,11 +145,13 @@ def _alter_table(statement: Statement, token: int) -> None:
         return
     needs_rows = is_only
     for first, stop in actions:
-        needs_rows |= _action_needs_rows(statement, first, stop)
+        needs_rows |= _action_needs_rows(statement, entity, first, stop)
+    # a table that keeps its own rows has PostgreSQL look at those of both
+    needs_rows |= None in referenced
     if needs_rows:
-        # a change of type checks foreign keys anew, and looks at the rows of both tables
+        # a change of type checks foreign keys anew; they and new ones look at the rows of both tables
         retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
-        statement.prelude = fill_shell(entity, related=retyped)
+        statement.prelude = fill_shell(entity, related=retyped, referenced=referenced)
     else:
         types = [name for first, stop in actions if (name := _type_to_look_up(statement, first, stop)) is not None]
         if types:
@@ -160,9 +167,34 @@ def _attach_partition(statement: Statement, actions: list[tuple[int, int]]) -> N
                 statement.prelude = fill_shell(entity)
 
 
-def fill_shell(entity: Entity, related: bool = False, if_domains: list[str] | None = None) -> str:
+def _referenced(statement: Statement, first: int, end: int) -> list[Entity | None]:
+    """What new foreign keys refer to: shared entities, and None for anything else."""
+    return [_entity_at(statement, token + 1) for token in range(first, end) if statement.word(token) == "references"]
+
+
+def _referenced_option(referenced: Sequence[Entity | None]) -> str:
+    oids = ", ".join(str(entity.relid) for entity in referenced if entity is not None)
+    return f", referenced => ARRAY[{oids}]::pg_catalog.oid[]"
+
+
+def _fill_referenced(table: str, referenced: Sequence[Entity | None]) -> str | None:
+    """For a table that is not in shared storage and now refers to entities that are."""
+    if _needs_quoting(table):
+        return None
+    fill = f"PERFORM kameleon.fill_shell(pg_catalog.to_regclass('{table}'){_referenced_option(referenced)});"
+    return _block([fill])
+
+
+def fill_shell(
+    entity: Entity,
+    related: bool = False,
+    if_domains: list[str] | None = None,
+    referenced: Sequence[Entity | None] = (),
+) -> str:
     """The statement that moves the rows into the shell; with `if_domains` only where one of these types is a domain."""
     options = ", related => true" if related else ""
+    if any(referenced):
+        options += _referenced_option(referenced)
     fill = f"PERFORM kameleon.fill_shell({_shell(entity)}{options});"
     if if_domains is not None and not any(_needs_quoting(name) for name in if_domains):
         oids = ", ".join(f"pg_catalog.to_regtype('{name}')" for name in if_domains)
@@ -213,7 +245,7 @@ def _unknown_action(statement: Statement, first: int, end: int) -> str | None:
     return " ".join(word for word in words if word.isalpha() and word.isascii())
 
 
-def _action_needs_rows(statement: Statement, first: int, end: int) -> bool:
+def _action_needs_rows(statement: Statement, entity: Entity, first: int, end: int) -> bool:
     """Whether one action of ALTER TABLE must see the rows."""
     word, second = statement.word(first), statement.word(first + 1)
     if word == "add":
@@ -221,9 +253,11 @@ def _action_needs_rows(statement: Statement, first: int, end: int) -> bool:
             return _add_constraint(statement, first + 1)
         return _add_column(statement, first + 1, end)
     if word == "alter":
-        return _alter_column(statement, first + 1, end)
+        return _alter_column(statement, entity, first + 1, end)
+    if word == "validate":
+        return not _names_foreign_key(statement, entity, first + 2)
     # DISABLE TRIGGER ALL is not meant for the guard's
-    return word == "validate" or (word in ("enable", "disable") and second != "row")
+    return word in ("enable", "disable") and second != "row"
 
 
 def _add_constraint(statement: Statement, first: int) -> bool:
@@ -304,9 +338,14 @@ def _is_constant(statement: Statement, first: int, end: int) -> bool:
     return True
 
 
-def _alter_column(statement: Statement, first: int, end: int) -> bool:
+def _names_foreign_key(statement: Statement, entity: Entity, token: int) -> bool:
+    """PostgreSQL checks those between the documents; the shells, empty, are no matter."""
+    return statement.is_name(token) and entity.foreign_key(statement.tokens[token].value) is not None
+
+
+def _alter_column(statement: Statement, entity: Entity, first: int, end: int) -> bool:
     if statement.word(first) == "constraint":
-        return True
+        return not _names_foreign_key(statement, entity, first + 1)
     if statement.word(first) == "column":
         first += 1
     word, second = statement.word(first + 1), statement.word(first + 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.model import Entity, Names, Snapshot
+from catalog.model import Entity, ForeignKey, Names, Snapshot
 
 _NOTHING: dict[str, Entity] = {}
 
@@ -41,6 +41,12 @@ class Resolver:
             if entity is not None:
                 return entity
         return None
+
+    def foreign_keys(self, parts: Sequence[str]) -> tuple[ForeignKey, ...]:
+        """The foreign keys of shared entities that SET CONSTRAINTS means by name or schema.name."""
+        by_schema = self._snapshot.foreign_keys.get(parts[-1], {})
+        schemas = self._names.search_path if len(parts) == 1 else parts[-2:-1]
+        return next((by_schema[schema] for schema in schemas if schema in by_schema), ())
 
     def shared(self, parts: Sequence[str]) -> Entity | None:
         entity = self.entity(parts)

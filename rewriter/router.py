@@ -24,12 +24,12 @@ from rewriter.parts import Unparsed
 from rewriter.reader import is_balanced
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
-from rewriter.rules.utility import lock, truncate, vacuum
+from rewriter.rules.utility import lock, set_constraints, truncate, vacuum
 from rewriter.statement import Statement
 from rewriter.statements import Kind, classify
 
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
-_UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum}
+_UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum, Kind.SET: set_constraints}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ class Routed:
 
 def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True) -> Routed:
     kind = classify(sql)
-    named = snapshot.by_name.keys() & names_in(sql, standard_conforming_strings)
-    if not named:
+    names_within = names_in(sql, standard_conforming_strings)
+    named = snapshot.by_name.keys() & names_within
+    if not named and not (kind is Kind.SET and snapshot.foreign_keys.keys() & names_within):
         return Routed(kind)
     try:
         tokens = tokenize(sql, standard_conforming_strings)

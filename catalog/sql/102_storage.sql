@@ -122,9 +122,10 @@ BEGIN
     END IF;
     plan := kameleon.run_as_owner(entity, format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM kameleon.%I',
                                                  array_to_string(expressions, ', '), 'kdb_read_' || entity));
-    RETURN ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
-                 FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
-                 ORDER BY o.position);
+    expressions := ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
+                         FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
+                         ORDER BY o.position);
+    RETURN kameleon.over_key_columns(entity, expressions, document);
 END
 $$;
 
@@ -449,6 +450,7 @@ DECLARE
     owner_name name;
     renamed jsonb;
     instead jsonb := '{}';
+    without_defaults record;
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     PERFORM kameleon.lock_storage(entity);
@@ -457,19 +459,24 @@ BEGIN
     insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
     PERFORM kameleon.drop_views(entity);
     PERFORM kameleon.sync_fields(entity, definition.relid);
+    PERFORM kameleon.drop_foreign_keys(entity, stale => true);
     IF child IS NULL THEN
         child := format('kdb_records_%s_%s', entity, definition.storage_generation);
         EXECUTE format('CREATE TABLE kameleon.%I (entity_id int NOT NULL DEFAULT %s CHECK (entity_id = %s), data jsonb NOT NULL DEFAULT ''{}'', kdb_rec kameleon.%I, kdb_keys text[])'
                        ' INHERITS (kameleon.kdb_records_bucket_%s)',
                        child, entity, entity, 'kdb_rec_' || entity, kameleon.free_bucket());
     END IF;
+    PERFORM kameleon.sync_owner(entity);
+    PERFORM kameleon.add_key_columns(entity);
     SELECT array_agg(d.field_name ORDER BY d.attnum), array_agg(d.attnum ORDER BY d.attnum),
-           array_agg(kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value) ORDER BY d.attnum),
+           array_agg(coalesce('kdb_document_row.' || k.column_name || CASE WHEN kameleon.base_type(d.type_oid) <> d.type_oid THEN '::' || d.type_name ELSE '' END,
+                              kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) ORDER BY d.attnum),
            -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target
            array_agg((SELECT '::' || format_type(t.typbasetype, t.typtypmod) FROM pg_type t
-                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND t.typdefault IS NOT NULL) ORDER BY d.attnum)
+                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND (t.typdefault IS NOT NULL OR k.attnum IS NOT NULL)) ORDER BY d.attnum)
     INTO names, attnums, expressions, write_casts
-    FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped;
+    FROM kameleon.kdb_field_definitions d LEFT JOIN kameleon.key_columns(entity) AS k ON k.attnum = d.attnum AND k.is_current
+    WHERE d.entity_id = entity AND NOT d.dropped;
     PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
     owner_name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid);
     EXECUTE format('GRANT SELECT ON kameleon.%I TO %I', read_view, owner_name);
@@ -499,9 +506,10 @@ BEGIN
                                                           FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), definition.relid, child);
 
     -- the insert view: PostgreSQL's own assignment casts and defaults, then the rule makes the document
+    without_defaults := kameleon.no_key_defaults(entity);
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT * FROM kameleon.%I', insert_view, read_view);
-    EXECUTE format('CREATE RULE kdb_insert AS ON INSERT TO kameleon.%I DO INSTEAD INSERT INTO kameleon.%I AS kdb_document_row (data) VALUES (%s) RETURNING %s',
-                   insert_view, child, kameleon.pack_expression(entity, 'NEW.%I'), columns);
+    EXECUTE format('CREATE RULE kdb_insert AS ON INSERT TO kameleon.%I DO INSTEAD INSERT INTO kameleon.%I AS kdb_document_row (data%s) VALUES (%s%s) RETURNING %s',
+                   insert_view, child, without_defaults.names, kameleon.pack_expression(entity, 'NEW.%I'), without_defaults.nulls, columns);
     FOR field IN
         SELECT d.field_name, d.field_key, kameleon.default_expression(definition.relid, d.attnum) AS default_value,
                d.type_oid, d.type_modifier
@@ -614,9 +622,10 @@ BEGIN
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
+    PERFORM kameleon.build_key_triggers(entity);
     PERFORM kameleon.always_fire(entity);
-    PERFORM kameleon.sync_owner(entity);
     PERFORM kameleon.sync_indexes(entity);
+    PERFORM kameleon.drop_key_columns(entity);
     PERFORM kameleon.sync_key(entity);
     PERFORM kameleon.sync_row_cast(entity);
     PERFORM kameleon.sync_grants(entity);
@@ -632,7 +641,7 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.always_fire(entity int) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE pg_trigger t SET tgenabled = 'A' FROM pg_class c
-    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check')
+    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_0_follow', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check', 'kdb_4_unpack')
       AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$');
     UPDATE pg_rewrite r SET ev_enabled = 'A' FROM pg_class c
     WHERE r.ev_class = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND r.rulename = 'kdb_insert'
@@ -685,7 +694,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN relation ON d.adrelid = relation.oid
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN relation ON t.tgrelid = relation.oid
     UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN relation ON i.indrelid = relation.oid
-    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(row|document|compute)_' || entity || '$')
+    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(row|document|compute|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
     UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
               WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
 $$;
@@ -711,7 +720,7 @@ BEGIN
     END LOOP;
     FOR object IN
         SELECT p.oid::regprocedure AS signature FROM pg_proc p
-        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys)_' || entity || '$')
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
     LOOP
         EXECUTE format('DROP FUNCTION %s', object.signature);
     END LOOP;
@@ -734,6 +743,7 @@ BEGIN
         EXECUTE format('DROP TABLE kameleon.%I', 'kdb_guard_' || entity);
     END IF;
     IF child IS NOT NULL THEN
+        PERFORM kameleon.drop_foreign_keys(entity);
         EXECUTE format('DROP TABLE kameleon.%I', child);
     END IF;
     IF to_regtype(format('kameleon.%I', 'kdb_rec_' || entity)) IS NOT NULL THEN

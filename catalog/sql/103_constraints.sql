@@ -21,7 +21,9 @@ BEGIN
     END LOOP;
     key_expressions := kameleon.over_document(entity, key_expressions, 'data');
     FOR k IN 1 .. ind.indnkeyatts LOOP
-        expression := format('(%s)', key_expressions[k]);
+        -- a foreign key may refer to columns only, not to a domain's view of them
+        SELECT c.column_name INTO expression FROM kameleon.key_columns(entity) AS c WHERE c.is_current AND c.attnum = ind.indkey[k - 1];
+        expression := coalesce(expression, format('(%s)', key_expressions[k]));
         IF ind.indcollation[k - 1] <> 0 THEN
             expression := expression || (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c
                 JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = ind.indcollation[k - 1]);
@@ -67,6 +69,7 @@ BEGIN
         SELECT d.* FROM kameleon.kdb_index_definitions d
         WHERE d.entity_id = entity AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = d.index_relid AND i.indrelid = definition.relid)
     LOOP
+        PERFORM kameleon.release_index(known.child_name);
         EXECUTE format('DROP INDEX IF EXISTS kameleon.%I', known.child_name);
         DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = known.index_relid;
     END LOOP;
@@ -78,6 +81,7 @@ BEGIN
         wanted := kameleon.child_index_definition(entity, ind.indexrelid);
         SELECT d.* INTO known FROM kameleon.kdb_index_definitions d WHERE d.entity_id = entity AND d.index_relid = ind.indexrelid;
         IF FOUND AND (known.definition <> wanted OR to_regclass(format('kameleon.%I', known.child_name)) IS NULL) THEN
+            PERFORM kameleon.release_index(known.child_name);
             EXECUTE format('DROP INDEX IF EXISTS kameleon.%I', known.child_name);
             DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = ind.indexrelid;
             known := NULL;
@@ -243,10 +247,8 @@ $$;
 -- TRUNCATE of the shell empties the documents, so that RESTART IDENTITY, CASCADE and privileges are PostgreSQL's own.
 CREATE OR REPLACE FUNCTION kameleon.truncate_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    child text := (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID);
 BEGIN
-    EXECUTE format('TRUNCATE ONLY kameleon.%I', child);
+    PERFORM kameleon.empty_documents(e.entity_id) FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID;
     RETURN NULL;
 END
 $$;

@@ -77,6 +77,10 @@ BEGIN
             PERFORM kameleon.make_dedicated(definition.relid, why_not, tag);
             RETURN;
         END IF;
+        IF definition.shell_filled THEN
+            -- what is built below must not look at documents of the old shape
+            PERFORM kameleon.empty_documents(entity);
+        END IF;
         IF shape THEN
             PERFORM kameleon.build_storage(entity);
         ELSE
@@ -97,21 +101,19 @@ $$;
 
 -- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
 -- The end of that command drains them into documents again (kameleon.drain_shell). `related`: the tables that foreign
--- keys tie it to, too, for a command that makes PostgreSQL check those keys again.
-CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass, related boolean DEFAULT false) RETURNS void
+-- keys tie it to, too, for a command that makes PostgreSQL check those keys again. `referenced`: tables that the command
+-- makes it, an entity or not, refer to.
+DROP FUNCTION IF EXISTS kameleon.fill_shell(regclass, boolean);
+CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass, related boolean DEFAULT false, referenced oid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    definition kameleon.kdb_entity_definitions;
 BEGIN
-    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
-    IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
-        RETURN;
-    END IF;
     -- without the right to alter the table the statement itself fails, in PostgreSQL's words
     IF NOT pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE') THEN
         RETURN;
     END IF;
     PERFORM kameleon.fill_shells(shell, related);
+    PERFORM kameleon.fill_shells(r.relid::regclass, false) FROM unnest(referenced) AS r (relid)
+    WHERE has_any_column_privilege(kameleon.acting_role(), r.relid, 'REFERENCES');
 END
 $$;
 
@@ -183,11 +185,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_r
 DECLARE
     definition kameleon.kdb_entity_definitions;
     child text;
+    keys record;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := kameleon.child_name(definition);
     IF definition.shell_filled THEN
-        EXECUTE format('TRUNCATE ONLY kameleon.%I', child);
+        PERFORM kameleon.empty_documents(entity);
         -- every document is written anew, with all its fields and no others
         DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = entity AND dropped;
         IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.missing_value IS NOT NULL) THEN
@@ -199,9 +202,14 @@ BEGIN
     PERFORM kameleon.lift_guard(entity);
     -- the rows were a table's: they are taken as they are, also where they violate a NOT VALID constraint
     EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', child);
+    SELECT coalesce(string_agg(format(', %I', k.column_name), '' ORDER BY k.attnum), '') AS names,
+           coalesce(string_agg(format(', kdb_row.%I', f.field_name), '' ORDER BY k.attnum), '') AS values
+    INTO keys
+    FROM kameleon.key_columns(entity) AS k JOIN kameleon.kdb_field_definitions f ON f.entity_id = entity AND f.attnum = k.attnum
+    WHERE k.is_current;
     PERFORM kameleon.run_as_owner(entity,
-        format('INSERT INTO kameleon.%I (data) SELECT %s FROM ONLY %s AS kdb_row', child,
-               kameleon.pack_stored(entity, 'kdb_row.%I'), definition.relid::regclass));
+        format('INSERT INTO kameleon.%I (data%s) SELECT %s%s FROM ONLY %s AS kdb_row', child, keys.names,
+               kameleon.pack_stored(entity, 'kdb_row.%I'), keys.values, definition.relid::regclass));
     PERFORM kameleon.always_fire(entity);
     EXECUTE format('DELETE FROM ONLY %s', definition.relid::regclass);
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
@@ -291,8 +299,10 @@ BEGIN
             ELSIF storage IN ('shared', 'dedicated') THEN
                 PERFORM kameleon.notify_session('names');
             END IF;
+            PERFORM kameleon.dedicate_referenced(command.objid, command.command_tag);
         ELSIF command.object_type IN ('table', 'table column', 'table constraint') THEN
             PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
+            PERFORM kameleon.dedicate_referenced(command.objid, command.command_tag);
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = CASE WHEN command.classid = 'pg_constraint'::regclass
                                  THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
@@ -326,8 +336,10 @@ BEGIN
     END LOOP;
     -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain all the same
     FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.shell_filled LOOP
+        seen := seen || entity;
         PERFORM kameleon.sync_entity(entity, tg_tag);
     END LOOP;
+    PERFORM kameleon.sync_foreign_keys(seen);
     IF privileges_changed THEN
         FOR entity IN
             SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
@@ -378,12 +390,22 @@ BEGIN
             IF FOUND THEN
                 tables_altered := tables_altered || entity;
             END IF;
+        ELSIF object.object_type = 'table constraint' THEN
+            SELECT r.entity_id INTO entity FROM kameleon.kdb_relationship_definitions r JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+            WHERE r.constraint_oid = object.objid AND e.storage_mode = 'shared' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relid);
+            IF FOUND THEN
+                PERFORM kameleon.drop_foreign_keys(entity, stale => true);
+                PERFORM kameleon.sync_relationships(entity);
+                PERFORM kameleon.log_change(entity, tg_tag);
+                PERFORM kameleon.notify_session(entity::text);
+            END IF;
         END IF;
     END LOOP;
     IF tg_tag <> 'ALTER TABLE' THEN
         FOR entity IN SELECT DISTINCT a.entity FROM unnest(tables_altered) AS a (entity) LOOP
             PERFORM kameleon.sync_entity(entity, tg_tag, shape => tg_tag <> 'DROP INDEX');
         END LOOP;
+        PERFORM kameleon.sync_foreign_keys(tables_altered);
     END IF;
     PERFORM set_config('kameleon.internal', '', true);
 END

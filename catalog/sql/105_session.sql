@@ -27,7 +27,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                         'predicate', pg_get_expr(x.indpred, x.indrelid)))
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
                     LEFT JOIN kameleon.kdb_index_definitions d ON d.entity_id = e.entity_id AND d.index_relid = i.oid
-                    WHERE x.indrelid = e.relid))
+                    WHERE x.indrelid = e.relid),
+        'foreign_keys', (SELECT json_agg(json_build_object(
+                        'name', k.conname, 'child_name', kameleon.foreign_key_name(e.entity_id, k.oid), 'is_deferrable', k.condeferrable) ORDER BY k.oid)
+                         FROM pg_constraint k WHERE k.conrelid = e.relid AND k.contype = 'f'))
     FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE e.entity_id = entity
@@ -86,7 +89,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
                         'default', NULL, 'identity', '', 'generated', '') ORDER BY a.attnum)
                    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-        'indexes', NULL)
+        'indexes', NULL, 'foreign_keys', NULL)
     FROM pg_class c, pg_class v
     WHERE c.oid = 'pg_catalog.pg_inherits'::regclass AND v.oid = 'kameleon.kdb_read_0'::regclass
 $$;

@@ -25,6 +25,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conbin::text ~ ':varattno -6\M')
              OR EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adbin::text ~ ':varattno -6\M')
             THEN 'an expression of its own reads tableoid'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid
+                     AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.confrelid AND e.storage_mode = 'shared'))
+            THEN 'it references a table that is not in shared storage'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid
+                     AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.conrelid AND e.storage_mode = 'shared'))
+            THEN 'a table that is not in shared storage references it'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
             THEN 'it has triggers'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O')
@@ -70,6 +76,7 @@ CREATE OR REPLACE FUNCTION kameleon.make_dedicated(relation regclass, reason tex
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation) AS t);
+    unproven oid[] := kameleon.unproven_foreign_keys(tied);
     definition kameleon.kdb_entity_definitions;
     why text;
 BEGIN
@@ -88,6 +95,7 @@ BEGIN
         PERFORM kameleon.notify_session(definition.entity_id::text);
         RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
     END LOOP;
+    PERFORM kameleon.prove_foreign_keys(unproven);
 END
 $$;
 
@@ -98,6 +106,7 @@ DECLARE
     definition kameleon.kdb_entity_definitions;
 BEGIN
     FOREACH definition IN ARRAY entities LOOP
+        PERFORM kameleon.drop_foreign_keys(definition.entity_id);
         PERFORM kameleon.drop_views(definition.entity_id);
         PERFORM kameleon.drop_read_view(definition);
     END LOOP;
@@ -155,6 +164,24 @@ BEGIN
         WHERE i.inhrelid = relation AND e.storage_mode = 'shared' ORDER BY e.entity_id
     LOOP
         PERFORM kameleon.sync_entity(parent.entity_id, tag);
+    END LOOP;
+END
+$$;
+
+-- The tables that the foreign keys of one that is not in shared storage refer to.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_referenced(relation oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    referenced kameleon.kdb_entity_definitions;
+BEGIN
+    IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = 'shared') THEN
+        RETURN;
+    END IF;
+    FOR referenced IN
+        SELECT DISTINCT e.* FROM kameleon.kdb_entity_definitions e JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = e.relid
+        WHERE k.conrelid = relation AND e.storage_mode = 'shared' ORDER BY e.entity_id
+    LOOP
+        PERFORM kameleon.sync_entity(referenced.entity_id, tag);
     END LOOP;
 END
 $$;

@@ -1,4 +1,4 @@
--- Declared, shown and refused like native ones; that documents obey them is not promised yet, so no row here breaks one.
+-- Declared, shown and refused like native ones; `cases/constraints` has what they do.
 create table parent (id int primary key, code text unique);
 create table child (id int primary key, parent_id int not null references parent, code text constraint code_fk references parent (code) on delete set null on update cascade);
 insert into parent values (1, 'a'), (2, 'b');

@@ -1,0 +1,366 @@
+-- Foreign keys between shared entities: PostgreSQL's own, between the documents' tables. Re-created on every install.
+--
+-- A field that takes part in a foreign key, at either end, has a column of its own in the table of the documents:
+-- kdb_column_<entity>_<attnum>_<generation>, filled from the document by the last BEFORE trigger (kdb_4_unpack). The views read it,
+-- and indexes are over it, so that a referenced key has one unique index. What CASCADE, SET NULL and SET DEFAULT write into it, the
+-- first BEFORE trigger (kdb_0_follow) puts into the document. Every foreign key that a shell declares stands between
+-- the documents as kdb_foreign_<entity>_<oid of the shell's constraint>.
+-- Entities that never had to do with a foreign key have none of this.
+
+-- A domain's base type may have a modifier of its own.
+CREATE OR REPLACE FUNCTION kameleon.base_type_name(typ oid, typmod int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE chain AS (
+        SELECT t.oid, t.typtype, t.typbasetype, typmod AS modifier, t.typtypmod FROM pg_type t WHERE t.oid = typ
+        UNION ALL
+        SELECT t.oid, t.typtype, t.typbasetype, chain.typtypmod, t.typtypmod
+        FROM pg_type t JOIN chain ON chain.typtype = 'd' AND t.oid = chain.typbasetype
+    )
+    SELECT format_type(oid, modifier) FROM chain WHERE typtype <> 'd'
+$$;
+
+-- The columns that the documents' table has for fields; `is_current`: the field is still there, and of this type.
+CREATE OR REPLACE FUNCTION kameleon.key_columns(entity int)
+RETURNS TABLE (attnum int2, column_name name, is_current boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT split_part(a.attname, '_', 4)::int2, a.attname,
+           f.attnum IS NOT NULL AND a.attcollation = f.collation_oid
+           AND format_type(a.atttypid, a.atttypmod) = kameleon.base_type_name(f.type_oid, f.type_modifier)
+    FROM kameleon.kdb_entity_definitions e
+    JOIN pg_attribute a ON a.attrelid = to_regclass('kameleon.' || kameleon.child_name(e))
+    LEFT JOIN kameleon.kdb_field_definitions f
+         ON f.entity_id = entity AND f.attnum = split_part(a.attname, '_', 4)::int2 AND NOT f.dropped
+    WHERE e.entity_id = entity AND a.attname ~ '^kdb_column_' AND NOT a.attisdropped
+$$;
+
+-- The fields that foreign keys, of either direction, name and that have no column yet.
+CREATE OR REPLACE FUNCTION kameleon.missing_key_columns(entity int) RETURNS SETOF int2
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT k.attnum
+    FROM kameleon.kdb_entity_definitions e
+    JOIN LATERAL (SELECT unnest(c.conkey) FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = e.relid
+                  UNION SELECT unnest(c.confkey) FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = e.relid) AS k (attnum) ON true
+    WHERE e.entity_id = entity
+    EXCEPT SELECT c.attnum FROM kameleon.key_columns(entity) AS c WHERE c.is_current
+$$;
+
+-- A field's two functions, each of its column's name: (document) -> value, and (document, value) -> document.
+CREATE OR REPLACE FUNCTION kameleon.make_key_functions(entity int, attribute int2, column_name name) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    field kameleon.kdb_field_definitions;
+    base_name text;
+    base oid;
+BEGIN
+    SELECT f.* INTO STRICT field FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.attnum = attribute;
+    base_name := kameleon.base_type_name(field.type_oid, field.type_modifier);
+    base := kameleon.base_type(field.type_oid);
+    EXECUTE format('CREATE OR REPLACE FUNCTION kameleon.%I(jsonb) RETURNS %s LANGUAGE sql IMMUTABLE RETURN (%s)%s', column_name, base_name,
+                   kameleon.read_expression('$1', field.field_key, field.type_oid, field.type_modifier, field.collation_oid, field.missing_value),
+                   CASE WHEN base <> field.type_oid THEN '::' || base_name ELSE '' END);
+    EXECUTE format('CREATE OR REPLACE FUNCTION kameleon.%I(jsonb, %s) RETURNS jsonb LANGUAGE sql STABLE RETURN ($1 - %L::text) || %s', column_name, base_name,
+                   field.field_key,
+                   CASE WHEN base = 'jsonb'::regtype AND field.missing_value IS NULL THEN format('kameleon.json_field(%L, $2)', field.field_key)
+                        WHEN field.missing_value IS NULL THEN format('jsonb_strip_nulls(jsonb_build_object(%L, %s))', field.field_key, kameleon.write_expression('$2', field.type_oid))
+                        ELSE format('jsonb_build_object(%L, %s)', field.field_key, kameleon.write_expression('$2', field.type_oid)) END);
+END
+$$;
+
+-- Gives the fields that need one a column, computed from the documents, which belong to the owner: whose functions
+-- a domain's checks may call.
+CREATE OR REPLACE FUNCTION kameleon.add_key_columns(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    field record;
+    additions text[] := '{}';
+    settlements text[] := '{}';
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    child := kameleon.child_name(definition);
+    FOR field IN
+        SELECT f.*, format('kdb_column_%s_%s_%s', entity, f.attnum, definition.generation) AS column_name
+        FROM kameleon.kdb_field_definitions f JOIN kameleon.missing_key_columns(entity) AS m (attnum) ON m.attnum = f.attnum
+        WHERE f.entity_id = entity AND NOT f.dropped ORDER BY f.attnum
+    LOOP
+        PERFORM kameleon.make_key_functions(entity, field.attnum, field.column_name);
+        additions := additions || format('ADD COLUMN %I %s %s GENERATED ALWAYS AS (kameleon.%1$I(data)) STORED', field.column_name,
+            kameleon.base_type_name(field.type_oid, field.type_modifier),
+            (SELECT format('COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+             WHERE c.oid = field.collation_oid));
+        settlements := settlements || format('ALTER %I DROP EXPRESSION', field.column_name);
+    END LOOP;
+    IF cardinality(additions) > 0 THEN
+        PERFORM kameleon.run_as_owner(entity, format('ALTER TABLE kameleon.%I %s', child, array_to_string(additions, ', ')));
+        EXECUTE format('ALTER TABLE kameleon.%I %s', child, array_to_string(settlements, ', '));
+    END IF;
+END
+$$;
+
+-- Expressions over the read view, as EXPLAIN prints them, with its key columns as columns of the documents' table ('data'), or
+-- taken from `document`.
+CREATE OR REPLACE FUNCTION kameleon.over_key_columns(entity int, expressions text[], document text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key record;
+    value text;
+BEGIN
+    IF document = 'kdb_document_row.data' THEN
+        RETURN expressions;
+    END IF;
+    FOR key IN
+        SELECT k.column_name, f.* FROM kameleon.key_columns(entity) AS k
+        JOIN kameleon.kdb_field_definitions f ON f.entity_id = entity AND f.attnum = k.attnum WHERE k.is_current
+    LOOP
+        value := CASE document WHEN 'data' THEN key.column_name
+                 ELSE format('(%s)::%s', kameleon.read_expression(document, key.field_key, key.type_oid, key.type_modifier, key.collation_oid, key.missing_value),
+                             kameleon.base_type_name(key.type_oid, key.type_modifier)) END;
+        expressions := ARRAY(SELECT regexp_replace(e.expression, 'kdb_document_row\.' || key.column_name || '\M', replace(value, '\', '\\'), 'g')
+                             FROM unnest(expressions) WITH ORDINALITY AS e (expression, position) ORDER BY e.position);
+    END LOOP;
+    RETURN expressions;
+END
+$$;
+
+-- The triggers that keep columns and document in step, and what SET DEFAULT sets.
+CREATE OR REPLACE FUNCTION kameleon.build_key_triggers(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child text;
+    key record;
+    now_values text[] := '{}';
+    old_values text[] := '{}';
+    unpack text := '';
+    follow text := '';
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    child := kameleon.child_name(definition);
+    FOR key IN
+        SELECT k.attnum, k.column_name, a.attgenerated, a.atttypid, a.atttypmod,
+               EXISTS (SELECT FROM kameleon.defaulted_keys(definition.relid) AS d (attnum) WHERE d.attnum = k.attnum) AS is_defaulted
+        FROM kameleon.key_columns(entity) AS k JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = k.attnum
+        WHERE k.is_current ORDER BY k.attnum
+    LOOP
+        PERFORM kameleon.make_key_functions(entity, key.attnum, key.column_name);
+        unpack := unpack || format('NEW.%I := kameleon.%1$I(NEW.data); ', key.column_name);
+        IF key.attgenerated = '' THEN
+            follow := follow || format('NEW.data := kameleon.%I(NEW.data, NEW.%1$I); ', key.column_name);
+            now_values := now_values || format('NEW.%I', key.column_name);
+            old_values := old_values || format('OLD.%I', key.column_name);
+        END IF;
+        EXECUTE format('ALTER TABLE kameleon.%I ALTER %I %s', child, key.column_name,
+                       CASE WHEN key.is_defaulted THEN format('SET DEFAULT (%s)::%s', coalesce(kameleon.default_expression(definition.relid, key.attnum), 'NULL'),
+                                                              kameleon.base_type_name(key.atttypid, key.atttypmod))
+                            ELSE 'DROP DEFAULT' END);
+    END LOOP;
+    IF unpack <> '' THEN
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_unpack_' || entity,
+                       format('BEGIN %sRETURN NEW; END', unpack));
+        EXECUTE format('CREATE TRIGGER kdb_4_unpack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
+                       child, 'kdb_unpack_' || entity);
+    END IF;
+    IF follow <> '' THEN
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_follow_' || entity,
+                       format('BEGIN %sRETURN NEW; END', follow));
+        -- bit by bit: 1.0 and 1.00 are equal, and CASCADE tells them apart
+        EXECUTE format('CREATE TRIGGER kdb_0_follow BEFORE UPDATE ON kameleon.%I FOR EACH ROW WHEN (ROW(%s)::record *<> ROW(%s)::record) EXECUTE FUNCTION kameleon.%I()',
+                       child, array_to_string(now_values, ', '), array_to_string(old_values, ', '), 'kdb_follow_' || entity);
+    END IF;
+END
+$$;
+
+-- The columns of a table that an action SET DEFAULT of one of its foreign keys may set.
+CREATE OR REPLACE FUNCTION kameleon.defaulted_keys(shell oid) RETURNS SETOF int2
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT unnest(c.conkey) FROM pg_constraint c
+    WHERE c.contype = 'f' AND c.conrelid = shell AND 'd' IN (c.confdeltype, c.confupdtype)
+$$;
+
+-- What an INSERT into the documents' table must give no default for, as ', name' and ', NULL'.
+CREATE OR REPLACE FUNCTION kameleon.no_key_defaults(entity int, OUT names text, OUT nulls text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(string_agg(format(', %I', k.column_name), '' ORDER BY k.attnum), ''), coalesce(string_agg(', NULL', ''), '')
+    FROM kameleon.kdb_entity_definitions e CROSS JOIN LATERAL kameleon.key_columns(entity) AS k
+    WHERE e.entity_id = entity AND k.is_current AND k.attnum IN (SELECT kameleon.defaulted_keys(e.relid))
+$$;
+
+-- Columns whose field is gone or of another type now; the views read them no longer.
+CREATE OR REPLACE FUNCTION kameleon.drop_key_columns(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text := (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+    key record;
+BEGIN
+    FOR key IN SELECT k.column_name FROM kameleon.key_columns(entity) AS k WHERE NOT k.is_current LOOP
+        EXECUTE format('ALTER TABLE kameleon.%I DROP COLUMN %I', child, key.column_name);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_name(entity int, shell_constraint oid) RETURNS name
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('kdb_foreign_%s_%s', entity, shell_constraint)::name $$;
+
+-- Drops what stands between documents for foreign keys of an entity, of either direction; with `stale`, only for those that
+-- their shells no longer declare, or that name a column which is about to go.
+CREATE OR REPLACE FUNCTION kameleon.drop_foreign_keys(entity int, stale boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child regclass;
+    found record;
+BEGIN
+    SELECT to_regclass('kameleon.' || kameleon.child_name(e)) INTO child FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    FOR found IN
+        SELECT c.conname, c.conrelid::regclass AS relation
+        FROM pg_constraint c
+        WHERE c.contype = 'f' AND c.connamespace = 'kameleon'::regnamespace AND child IN (c.conrelid, c.confrelid)
+          AND (NOT stale OR NOT EXISTS (SELECT FROM pg_constraint s WHERE s.oid = split_part(c.conname, '_', 4)::oid)
+               OR EXISTS (SELECT FROM kameleon.key_columns(entity) AS k
+                          JOIN pg_attribute a ON a.attrelid = child AND a.attname = k.column_name AND NOT k.is_current
+                          WHERE (c.conrelid = child AND a.attnum = ANY (c.conkey)) OR (c.confrelid = child AND a.attnum = ANY (c.confkey))))
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', found.relation, found.conname);
+    END LOOP;
+END
+$$;
+
+-- The foreign keys that lean on an index of the documents; sync_foreign_keys makes them again, on another.
+CREATE OR REPLACE FUNCTION kameleon.release_index(index_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.conname, c.conrelid::regclass AS relation FROM pg_constraint c
+        WHERE c.contype = 'f' AND c.conindid = to_regclass(format('kameleon.%I', index_name))
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', found.relation, found.conname);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_action(code "char") RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE code WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.key_list(entity int, attnums int2[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(quote_ident(k.column_name), ', ' ORDER BY n.position)
+    FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN kameleon.key_columns(entity) AS k ON k.attnum = n.attnum AND k.is_current
+$$;
+
+-- What pg_get_constraintdef() says of the foreign key between documents that stands for a shell's; NULL where it has
+-- nothing to enforce.
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_definition(shell_constraint oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('FOREIGN KEY (%s) REFERENCES kameleon.%I(%s)',
+                  kameleon.key_list(referring.entity_id, c.conkey), kameleon.child_name(referenced), kameleon.key_list(referenced.entity_id, c.confkey))
+           || CASE c.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
+           || coalesce(' ON UPDATE ' || kameleon.foreign_key_action(c.confupdtype), '')
+           || coalesce(' ON DELETE ' || kameleon.foreign_key_action(c.confdeltype), '')
+           || CASE WHEN cardinality(c.confdelsetcols) > 0 THEN format(' (%s)', kameleon.key_list(referring.entity_id, c.confdelsetcols)) ELSE '' END
+           || CASE WHEN c.condeferrable THEN ' DEFERRABLE' ELSE '' END
+           || CASE WHEN c.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
+           || CASE WHEN c.convalidated THEN '' ELSE ' NOT VALID' END
+    FROM pg_constraint c
+    JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid
+    JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid
+    WHERE c.oid = shell_constraint AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+$$;
+
+-- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another.
+-- At the end of a command, when no rows stand in a shell any more. Rows that violate a new one are an error, as natively.
+CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    declared record;
+    wanted text;
+    present record;
+    details text;
+    end_of_key int;
+BEGIN
+    FOR declared IN
+        SELECT c.oid, c.conname, c.conkey, referring.entity_id AS referring, referenced.entity_id AS referenced,
+               referring.schema_name, referring.entity_name, referenced.entity_name AS referenced_name
+        FROM pg_constraint c
+        JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid AND referring.storage_mode = 'shared'
+        JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid AND referenced.storage_mode = 'shared'
+        WHERE c.contype = 'f' AND (referring.entity_id = ANY (entities) OR referenced.entity_id = ANY (entities))
+        ORDER BY c.oid
+    LOOP
+        PERFORM kameleon.build_storage(e.entity), kameleon.notify_session(e.entity::text)
+        FROM (SELECT DISTINCT unnest(ARRAY[declared.referring, declared.referenced])) AS e (entity)
+        WHERE EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity));
+        wanted := kameleon.foreign_key_definition(declared.oid);
+        SELECT c.conname, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition INTO present
+        FROM pg_constraint c
+        WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = kameleon.foreign_key_name(declared.referring, declared.oid);
+        CONTINUE WHEN present.definition IS NOT DISTINCT FROM wanted;
+        BEGIN
+            IF present.definition = wanted || ' NOT VALID' THEN
+                EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', present.relation, present.conname);
+                CONTINUE;
+            END IF;
+            IF present.definition IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', present.relation, present.conname);
+            END IF;
+            IF wanted IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE kameleon.%I ADD CONSTRAINT %I %s',
+                               (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring),
+                               kameleon.foreign_key_name(declared.referring, declared.oid), wanted);
+            END IF;
+        EXCEPTION WHEN foreign_key_violation THEN
+            GET STACKED DIAGNOSTICS details = PG_EXCEPTION_DETAIL;
+            RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
+                MESSAGE = format('insert or update on table "%s" violates foreign key constraint "%s"', declared.entity_name, declared.conname),
+                DETAIL = regexp_replace(
+                    regexp_replace(details, '^Key \([^)]*\)=', format('Key (%s)=', (SELECT string_agg(a.attname, ', ' ORDER BY k.position)
+                        FROM pg_attribute a JOIN unnest(declared.conkey) WITH ORDINALITY AS k (attnum, position) USING (attnum)
+                        WHERE a.attrelid = (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = declared.oid)))),
+                    'is not present in table "[^"]*"\.$', format('is not present in table "%s".', declared.referenced_name)),
+                SCHEMA = declared.schema_name, TABLE = declared.entity_name, CONSTRAINT = declared.conname;
+        END;
+    END LOOP;
+END
+$$;
+
+-- TRUNCATE asks which foreign keys refer to a table, unless the table has no triggers at all. That was asked of the shells,
+-- or the rows come back at once.
+CREATE OR REPLACE FUNCTION kameleon.empty_documents(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child regclass;
+BEGIN
+    SELECT format('kameleon.%I', kameleon.child_name(e))::regclass INTO child FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', child);
+    UPDATE pg_class SET relhastriggers = false WHERE oid = child;
+    EXECUTE format('TRUNCATE ONLY %s', child);
+    UPDATE pg_class SET relhastriggers = true WHERE oid = child;
+END
+$$;
+
+-- Foreign keys of or to entities that were declared while no rows stood in their shells, and that no documents obey.
+CREATE OR REPLACE FUNCTION kameleon.unproven_foreign_keys(entities kameleon.kdb_entity_definitions[]) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(DISTINCT c.oid)
+    FROM unnest(entities) AS e JOIN pg_constraint c ON c.contype = 'f' AND e.relid IN (c.conrelid, c.confrelid)
+    WHERE c.convalidated AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AND c.conparentid = 0 AND NOT e.shell_filled
+      AND NOT EXISTS (SELECT FROM pg_constraint d
+                      WHERE d.connamespace = 'kameleon'::regnamespace AND d.convalidated
+                        AND d.conname LIKE 'kdb\_foreign\_%' AND split_part(d.conname, '_', 4)::oid = c.oid)
+$$;
+
+-- Checks them, now that the rows are there.
+CREATE OR REPLACE FUNCTION kameleon.prove_foreign_keys(constraints oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    declared record;
+BEGIN
+    UPDATE pg_constraint SET convalidated = false WHERE oid = ANY (constraints);
+    FOR declared IN SELECT c.conname, c.conrelid::regclass AS relation FROM pg_constraint c WHERE c.oid = ANY (constraints) ORDER BY c.oid LOOP
+        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', declared.relation, declared.conname);
+    END LOOP;
+END
+$$;
