@@ -16,8 +16,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT oid FROM chain WHERE typtype <> 'd'
 $$;
 
--- Whether the text form of a type, or of anything inside it, depends on the session.
-CREATE OR REPLACE FUNCTION kameleon.depends_on_session(typ oid) RETURNS boolean
+-- A type, and all types that its values are made of.
+CREATE OR REPLACE FUNCTION kameleon.types_within(typ oid) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part AS (
         SELECT typ AS oid
@@ -33,21 +33,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
         ) AS inner_type (oid)
     )
-    SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
-                   OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
-    FROM part JOIN pg_type t USING (oid)
+    SELECT oid FROM part
 $$;
 
--- Labels of an enum, attributes of a composite, in order; NULL for other types.
+-- Whether the text form of a type, or of anything inside it, depends on the session.
+CREATE OR REPLACE FUNCTION kameleon.depends_on_session(typ oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
+                   OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
+    FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid)
+$$;
+
+-- The labels of the enums and the attributes of the composites in a type, by their OIDs; NULL where there are none.
 CREATE OR REPLACE FUNCTION kameleon.type_signature(typ oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE t.typtype
-        WHEN 'e' THEN (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = t.oid)
-        WHEN 'c' THEN (SELECT jsonb_agg(jsonb_build_array(a.attnum, format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)::text
-                       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
-        END
-    FROM pg_type t
-    WHERE t.oid = (SELECT coalesce(nullif(b.typelem, 0), b.oid) FROM pg_type b WHERE b.oid = kameleon.base_type(typ))
+    SELECT jsonb_object_agg(t.oid, CASE t.typtype
+        WHEN 'e' THEN jsonb_build_object('labels', (SELECT coalesce(jsonb_object_agg(e.oid, e.enumlabel), '{}') FROM pg_enum e WHERE e.enumtypid = t.oid))
+        ELSE jsonb_build_object('attributes', (SELECT coalesce(jsonb_object_agg(a.attnum, jsonb_build_array(a.attname, a.atttypid::bigint)), '{}') FROM pg_attribute a
+                                               WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END)::text
+    FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid)
+    WHERE t.typtype IN ('e', 'c')
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.canonical_text(value anyelement) RETURNS text
@@ -107,15 +112,15 @@ END
 $$;
 
 -- An object of ours must neither block a DROP of what it depends on nor be named by its error: normal dependencies
--- become automatic ones. Those of views on types and functions go: automatic ones would still be reported, and the
--- views are rebuilt by the event trigger in the same transaction.
+-- become automatic ones. Those of views and of the carrier's type on types and functions go: automatic ones would still
+-- be reported, and these are rebuilt by the event trigger in the same transaction.
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oid oid, object_oid oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     DELETE FROM pg_depend
     WHERE classid = class_oid AND objid = object_oid AND deptype = 'n' AND refclassid <> 'pg_class'::regclass
       AND (classid = 'pg_rewrite'::regclass
            OR (classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
-               AND EXISTS (SELECT FROM pg_class c WHERE c.oid = object_oid AND c.relkind = 'v')));
+               AND EXISTS (SELECT FROM pg_class c WHERE c.oid = object_oid AND c.relkind IN ('v', 'c'))));
     UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n'
 $$;
 

@@ -99,6 +99,13 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION kameleon.empty_documents(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE (SELECT format('TRUNCATE ONLY kameleon.%I', kameleon.child_name(e)) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+END
+$$;
+
 -- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
 -- The end of that command drains them into documents again (kameleon.drain_shell). `related`: the tables that foreign
 -- keys tie it to, too, for a command that makes PostgreSQL check those keys again. `referenced`: tables that the command
@@ -237,31 +244,6 @@ BEGIN
 END
 $$;
 
--- An ALTER TYPE or ALTER DOMAIN that the documents of a shared entity would not survive.
-CREATE OR REPLACE FUNCTION kameleon.refuse_type_change(typ oid, tag text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    field record;
-BEGIN
-    FOR field IN
-        SELECT f.*, e.entity_name, kameleon.type_signature(f.type_oid) AS signature_now
-        FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
-        WHERE e.storage_mode = 'shared' AND NOT f.dropped
-          AND (f.type_oid = typ OR kameleon.base_type(f.type_oid) = typ
-               OR (SELECT t.typelem FROM pg_type t WHERE t.oid = kameleon.base_type(f.type_oid)) = typ)
-    LOOP
-        -- more enum labels do no harm; anything else may
-        CONTINUE WHEN tag = 'ALTER TYPE' AND field.type_signature IS NOT NULL AND field.signature_now::jsonb @> field.type_signature::jsonb
-                      AND EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'e');
-        CONTINUE WHEN tag = 'ALTER TYPE' AND field.type_signature IS NOT DISTINCT FROM field.signature_now;
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('cannot change type %s while column "%s" of table "%s", which is kept in shared storage, uses it',
-                             format_type(typ, NULL), field.field_name, field.entity_name),
-            HINT = 'Change the column to text, change the type, and change the column back.';
-    END LOOP;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -313,11 +295,8 @@ BEGIN
             PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
         ELSIF command.command_tag LIKE '%PUBLICATION' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);
-        ELSIF command.command_tag IN ('ALTER TYPE', 'ALTER DOMAIN') THEN
-            -- a composite type's attributes are altered as those of a relation
-            PERFORM kameleon.refuse_type_change(
-                coalesce((SELECT c.reltype FROM pg_class c WHERE command.classid = 'pg_class'::regclass AND c.oid = command.objid), command.objid),
-                command.command_tag);
+        ELSIF command.command_tag = 'ALTER DOMAIN' THEN
+            PERFORM kameleon.follow_domain(command.objid, command.command_tag);
         ELSIF command.command_tag = 'ALTER SCHEMA' THEN
             FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE c.relnamespace = command.objid LOOP
                 PERFORM kameleon.sync_entity(entity, command.command_tag);
@@ -325,6 +304,9 @@ BEGIN
             entity := NULL;
         ELSIF command.object_type IN ('view', 'materialized view', 'foreign table', 'sequence') THEN
             PERFORM kameleon.notify_session('names');
+        END IF;
+        IF command.command_tag LIKE 'ALTER %' THEN
+            PERFORM kameleon.follow_names(command.classid, command.objid, command.command_tag);
         END IF;
         IF command.command_tag = 'COMMENT' THEN
             entity := NULL;
@@ -334,6 +316,7 @@ BEGIN
             PERFORM kameleon.sync_entity(entity, command.command_tag, shape => command.object_type <> 'index');
         END IF;
     END LOOP;
+    PERFORM kameleon.follow_type_changes(tg_tag);
     -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain all the same
     FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.shell_filled LOOP
         seen := seen || entity;

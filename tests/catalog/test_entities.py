@@ -246,17 +246,13 @@ def test_what_documents_cannot_honour_is_dedicated_at_once(catalog: CatalogDatab
     assert any(notice.startswith("NOTICE: ") and why in notice for notice in notices)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", "ALTER TABLE person ALTER id TYPE bigint"],
-)
-def test_ddl_that_documents_cannot_honour_is_refused_whole(catalog: CatalogDatabase, statement: str) -> None:
+def test_a_change_of_type_past_the_proxy_is_refused(catalog: CatalogDatabase) -> None:
     session = catalog.session()
-    session.execute("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE person (id int, mood mood)")
-    session.execute("INSERT INTO {insert} VALUES (1, 'sad')".format(**catalog.views("person")))
+    session.execute("CREATE TABLE person (id int)")
+    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("person")))
     with pytest.raises(psycopg.errors.FeatureNotSupported):
-        session.execute(statement.encode())
-    assert rows(session, "SELECT id, mood FROM {read}".format(**catalog.views("person"))) == [(1, "sad")]
+        session.execute("ALTER TABLE person ALTER id TYPE bigint")
+    assert rows(session, "SELECT id FROM {read}".format(**catalog.views("person"))) == [(1,)]
 
 
 def test_the_changelog_tells_who_what_and_why(catalog: CatalogDatabase) -> None:
@@ -544,13 +540,6 @@ def test_virtual_generated_columns(catalog: CatalogDatabase) -> None:
     assert rows(session, "SELECT * FROM {read}".format(**catalog.views("box"))) == [(4, 8)]
     with pytest.raises(psycopg.errors.CheckViolation):
         session.execute("INSERT INTO {insert} (w) VALUES (60)".format(**catalog.views("box")))
-
-
-def test_a_composite_type_in_use_keeps_its_attributes(catalog: CatalogDatabase) -> None:
-    session = catalog.session()
-    session.execute("CREATE TYPE address AS (street text); CREATE TABLE person (home address)")
-    with pytest.raises(psycopg.errors.FeatureNotSupported):
-        session.execute("ALTER TYPE address ADD ATTRIBUTE zip int")
 
 
 def test_a_session_that_replays_as_a_replica_makes_documents_all_the_same(catalog: CatalogDatabase) -> None:

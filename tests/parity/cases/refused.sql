@@ -18,16 +18,4 @@ do $$ begin perform * from t; end $$;
 -- refused: 0A000
 do $$ begin insert into t values (9); end $$;
 
-create type mood as enum ('sad', 'happy');
-create type address as (street text, number int);
-create table typed (id int, m mood, a address);
-insert into typed values (1, 'sad', '(x,1)');
--- refused: 0A000
-alter type mood rename value 'sad' to 'blue';
--- refused: 0A000
-alter type address add attribute zip int;
--- refused: 0A000
-alter type address drop attribute number;
-select * from typed;
-
 select * from t order by id;
