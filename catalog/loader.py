@@ -58,6 +58,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         view_row_types=tuple(oids[1] for oids in views.values()),
         row_array=raw["row_array"],
         view_row_arrays=tuple(oids[2] for oids in views.values()),
+        kind=raw.get("kind", "table"),
     )
 
 

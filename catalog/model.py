@@ -64,6 +64,11 @@ class Entity:
     view_row_types: tuple[int, ...] = ()  # of child and views: what a whole-row reference has there
     row_array: int = 0  # the type of an array of row_type
     view_row_arrays: tuple[int, ...] = ()
+    kind: str = "table"  # 'catalog': a system catalog that is read through a view of ours
+
+    @property
+    def is_catalog(self) -> bool:
+        return self.kind == "catalog"
 
     @property
     def is_shared(self) -> bool:
@@ -116,6 +121,7 @@ class Snapshot:
     by_name: Mapping[str, Mapping[str, Entity]] = field(init=False, repr=False, compare=False)
     foreign_keys: Mapping[str, Mapping[str, tuple[ForeignKey, ...]]] = field(init=False, repr=False, compare=False)
     _by_oid: Mapping[int, Entity] = field(init=False, repr=False, compare=False)
+    catalogs: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, Entity]] = {}
@@ -133,6 +139,8 @@ class Snapshot:
         object.__setattr__(self, "by_name", MappingProxyType(by_name))
         object.__setattr__(self, "foreign_keys", MappingProxyType(foreign_keys))
         object.__setattr__(self, "_by_oid", MappingProxyType(by_oid))
+        catalogs = frozenset(entity.name for entity in self.entities.values() if entity.is_catalog)
+        object.__setattr__(self, "catalogs", catalogs)
 
     def with_changes(self, changes: Mapping[int, Entity | None]) -> Snapshot:
         """This snapshot as one session sees it: None for an entity that is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from catalog.model import Entity, ForeignKey, Names, Snapshot
 
@@ -12,9 +12,10 @@ _NOTHING: dict[str, Entity] = {}
 class Resolver:
     """Looks names up in one snapshot for one session's search_path."""
 
-    def __init__(self, snapshot: Snapshot, names: Names) -> None:
+    def __init__(self, snapshot: Snapshot, names: Names, *, reads_catalogs: bool = False) -> None:
         self._snapshot = snapshot
         self._names = names
+        self._reads_catalogs = reads_catalogs
 
     def entity(self, parts: Sequence[str]) -> Entity | None:
         """name, schema.name or database.schema.name -> the entity, shared or dedicated; None for anything else.
@@ -24,6 +25,10 @@ class Resolver:
         by_schema = self._snapshot.by_name.get(parts[-1], _NOTHING)
         if not by_schema:
             return None
+        entity = self._find(parts, by_schema)
+        return None if entity is not None and entity.is_catalog and not self._reads_catalogs else entity
+
+    def _find(self, parts: Sequence[str], by_schema: Mapping[str, Entity]) -> Entity | None:
         if len(parts) == 1:
             return self._search(parts[0])
         if len(parts) > 3 or (len(parts) == 3 and parts[0] != self._names.database):

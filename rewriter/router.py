@@ -29,6 +29,8 @@ from rewriter.statement import Statement
 from rewriter.statements import Kind, classify
 
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
+#: Statements in which a system catalog is read through a view of ours. Not DDL: what it makes would depend on the view.
+_READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
 _UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum, Kind.SET: set_constraints}
 
 
@@ -46,6 +48,17 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
     named = snapshot.by_name.keys() & names_within
     if not named and not (kind is Kind.SET and snapshot.foreign_keys.keys() & names_within):
         return Routed(kind)
+    if kind in _READERS and not named.isdisjoint(snapshot.catalogs):
+        try:
+            resolver = Resolver(snapshot, names, reads_catalogs=True)
+            return _route(sql, kind, named, resolver, standard_conforming_strings)
+        except RewriteError:
+            # What cannot be said of our views is left to be said of the catalogs themselves.
+            pass
+    return _route(sql, kind, named, Resolver(snapshot, names), standard_conforming_strings)
+
+
+def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_conforming_strings: bool) -> Routed:
     try:
         tokens = tokenize(sql, standard_conforming_strings)
     except LexError:
@@ -54,7 +67,7 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
         tokens.pop()
     while tokens and tokens[0].value == ";" and tokens[0].kind is PUNCTUATION:  # empty statements
         del tokens[0]
-    statement = Statement(sql, tokens, Resolver(snapshot, names), standard_conforming_strings)
+    statement = Statement(sql, tokens, resolver, standard_conforming_strings)
     if not is_balanced(tokens, statement.closing):
         return Routed(kind)  # left for PostgreSQL to refuse, in its own words
     try:

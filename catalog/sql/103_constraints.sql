@@ -109,6 +109,29 @@ BEGIN
 END
 $$;
 
+-- Gives a view the primary key of the table whose columns it has.
+CREATE OR REPLACE FUNCTION kameleon.declare_key(of_table oid, view_oid oid, key_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    primary_key pg_constraint;
+    declared oid := pg_nextoid('pg_constraint'::regclass, 'oid', 'pg_constraint_oid_index'::regclass);
+BEGIN
+    SELECT c.* INTO primary_key FROM pg_constraint c WHERE c.conrelid = of_table AND c.contype = 'p';
+    IF primary_key.oid IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO pg_constraint
+    SELECT (jsonb_populate_record(primary_key, jsonb_build_object(
+        'oid', declared, 'conname', key_name, 'connamespace', 'kameleon'::regnamespace::oid, 'conrelid', view_oid, 'conindid', 0,
+        'conkey', ARRAY(SELECT v.attnum
+                        FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
+                        JOIN pg_attribute a ON a.attrelid = of_table AND a.attnum = k.attnum
+                        JOIN pg_attribute v ON v.attrelid = view_oid AND v.attname = a.attname
+                        ORDER BY k.position)))).*;
+    INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, declared, 0, 'pg_class'::regclass, view_oid, 0, 'a');
+END
+$$;
+
 -- Tells PostgreSQL's parser which columns of the read view are its key, so that `GROUP BY id` lets the other columns of
 -- the entity be selected, as for a table with a primary key. The only way to say it of a view is the catalog row itself;
 -- the unique index over the documents makes it true.
@@ -148,13 +171,7 @@ BEGIN
         UPDATE pg_constraint SET conkey = view_columns WHERE oid = declared;
         RETURN;
     END IF;
-    declared := pg_nextoid('pg_constraint'::regclass, 'oid', 'pg_constraint_oid_index'::regclass);
-    INSERT INTO pg_constraint
-    SELECT (jsonb_populate_record(c, jsonb_build_object(
-        'oid', declared, 'conname', 'kdb_key_' || entity, 'connamespace', 'kameleon'::regnamespace::oid,
-        'conrelid', view_oid, 'conindid', 0, 'conkey', view_columns))).*
-    FROM pg_constraint c WHERE c.oid = primary_key.oid;
-    INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, declared, 0, 'pg_class'::regclass, view_oid, 0, 'a');
+    PERFORM kameleon.declare_key(shell, view_oid, 'kdb_key_' || entity);
 END
 $$;
 

@@ -43,7 +43,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid
-    WHERE c.relname IN (SELECT named.entity_name FROM kameleon.kdb_entity_definitions named)
+    WHERE (c.relname IN (SELECT named.entity_name FROM kameleon.kdb_entity_definitions named)
+           -- a temporary table comes before a system catalog
+           OR (c.relnamespace = pg_my_temp_schema() AND c.relname ~ '^pg_'))
       AND c.relkind NOT IN ('i', 'I', 't', 'c')
 $$;
 
@@ -70,35 +72,11 @@ LANGUAGE sql STABLE AS $$
         'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
 $$;
 
--- pg_inherits without the guards, so that nobody who asks for a table's children (psql's \d) is shown one. The proxy
--- treats the catalog as it treats an entity, number 0: a reference to it reads this view.
-CREATE OR REPLACE VIEW kameleon.kdb_read_0 AS
-    SELECT i.inhrelid, i.inhparent, i.inhseqno, i.inhdetachpending
-    FROM pg_catalog.pg_inherits i
-    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-                      WHERE c.oid = i.inhrelid AND c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ '^kdb_guard_');
-
-CREATE OR REPLACE FUNCTION kameleon.inherits_json() RETURNS json
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT json_build_object(
-        'entity_id', 0, 'schema', 'pg_catalog', 'name', c.relname, 'relid', c.oid::bigint, 'storage_mode', 'shared', 'generation', 0,
-        'child_name', NULL, 'row_type', c.reltype::bigint, 'row_array', 0,
-        'views', json_build_object('read', json_build_array(v.oid::bigint, v.reltype::bigint, 0)),
-        'fields', (SELECT json_agg(json_build_object(
-                        'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'type_oid', a.atttypid::bigint,
-                        'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
-                        'default', NULL, 'identity', '', 'generated', '') ORDER BY a.attnum)
-                   FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-        'indexes', NULL, 'foreign_keys', NULL)
-    FROM pg_class c, pg_class v
-    WHERE c.oid = 'pg_catalog.pg_inherits'::regclass AND v.oid = 'kameleon.kdb_read_0'::regclass
-$$;
-
 -- Every entity as the proxy's snapshot wants it.
 CREATE OR REPLACE FUNCTION kameleon.catalog_json() RETURNS json
 LANGUAGE sql STABLE AS $$
     SELECT json_object_agg(known.entity, known.definition)
-    FROM (SELECT 0 AS entity, kameleon.inherits_json() AS definition
+    FROM (SELECT s.number AS entity, kameleon.shown_catalog_json(s.number, s.catalog) AS definition FROM kameleon.shown_catalogs() AS s
           UNION ALL SELECT e.entity_id, kameleon.entity_json(e.entity_id) FROM kameleon.kdb_entity_definitions e) AS known
 $$;
 

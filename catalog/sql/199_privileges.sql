@@ -1,18 +1,25 @@
 -- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
-GRANT SELECT ON kameleon.entities, kameleon.kdb_read_0 TO PUBLIC;
+GRANT SELECT ON kameleon.entities TO PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA kameleon FROM PUBLIC;
 DO $$
 DECLARE
     callable regprocedure;
+    readable regclass;
 BEGIN
+    FOR readable IN
+        SELECT c.oid FROM pg_class c CROSS JOIN kameleon.shown_catalogs() AS s
+        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname IN ('kdb_read_' || s.number, format('kdb_write_%s_0', s.number))
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO PUBLIC', readable);
+    END LOOP;
     FOR callable IN
         SELECT p.oid FROM pg_proc p
         WHERE p.pronamespace = 'kameleon'::regnamespace
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'dedicate', 'acting_role', 'refuse_shell',
-                             'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
+                             'is_storage', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|unpack|follow)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', callable);

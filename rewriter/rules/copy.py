@@ -20,7 +20,8 @@ def copy(statement: Statement) -> None:
     entity = statement.resolver.entity(statement.parts(chain))
     if entity is None:
         return
-    statement.name(entity.entity_id)
+    if not entity.is_catalog:
+        statement.name(entity.entity_id)
     if not entity.is_shared:
         return
     token = chain.end
@@ -37,7 +38,7 @@ def copy(statement: Statement) -> None:
                     sqlstate="42P10",
                     detail="Generated columns cannot be used in COPY.",
                 )
-    if statement.word(token) == "from":
+    if statement.word(token) == "from" and not entity.is_catalog:
         _copy_from(statement, entity, first, chain.end, columns)
         _thaw(statement, token + 2)
     elif statement.word(token) == "to":

@@ -21,7 +21,8 @@ def _read(statement: Statement, item: Item) -> None:
     entity = statement.resolver.entity(statement.parts(relation.chain))
     if entity is None:
         return
-    statement.name(entity.entity_id)
+    if not entity.is_catalog:
+        statement.name(entity.entity_id)
     if not entity.is_shared:
         return
     if relation.sampled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from catalog.model import Entity
 from rewriter.lexer import quote
 from rewriter.parse import Item, Reference, Scope, Tree
-from rewriter.parts import SYSTEM_COLUMNS, Returning
+from rewriter.parts import SYSTEM_COLUMNS, Returning, Unparsed
 from rewriter.rules.columns import row_of, target_name
 from rewriter.rules.twins import plain_item
 from rewriter.statement import Statement, field_list
@@ -78,6 +78,9 @@ def _meant(statement: Statement, reference: Reference) -> list[Item]:
 def _check(statement: Statement, reference: Reference, item: Item) -> None:
     """What the write view's own columns would get in the way of."""
     assert item.relation is not None
+    entity = _entity(statement, item)
+    if entity is not None and entity.is_catalog and not entity.write_oid:
+        raise Unparsed(reference.chain.first)  # a view, which has none
     alias = item.relation.alias
     what = None
     if any(statement.word(token) == "natural" for token in range(len(statement.tokens))):

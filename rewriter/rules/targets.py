@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewriter.parse import Tree
-from rewriter.parts import Delete, Insert, Update
+from rewriter.parts import Delete, Insert, Unparsed, Update
 from rewriter.rules.delete import delete
 from rewriter.rules.insert import insert
 from rewriter.rules.merge import merge
@@ -19,6 +19,8 @@ def targets(statement: Statement, tree: Tree) -> None:
             entity = statement.resolver.entity(statement.parts(item.relation.chain))
             if entity is None:
                 continue
+            if entity.is_catalog:
+                raise Unparsed(item.relation.chain.first)
             statement.name(entity.entity_id)
             if not entity.is_shared:
                 continue

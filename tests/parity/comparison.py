@@ -24,7 +24,7 @@ SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
 WHERE nspname !~ '^(pg_catalog|pg_temp_.*|information_schema|kameleon)$'
 UNION ALL
 SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE nspname = 'kameleon' AND relname ~ '^kdb_(read|write|insert|records)_[1-9]'
+WHERE nspname = 'kameleon' AND relname ~ '^kdb_(read|write|insert|records)_[1-9]' AND relname !~ '_2[0-9]{9}'
 """
 
 
