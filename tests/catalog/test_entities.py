@@ -32,7 +32,7 @@ def test_a_rolled_back_create_leaves_nothing(catalog: CatalogDatabase) -> None:
     with session.transaction(force_rollback=True):
         session.execute("CREATE TABLE person (id int)")
     assert rows(session, "SELECT * FROM kameleon.kdb_entity_definitions") == []
-    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_[1-9]'") == [
+    assert rows(session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard)_[1-9][0-9]{0,8}(_|$)'") == [
         (0,)
     ]
 
@@ -284,7 +284,7 @@ def test_a_dropped_type_or_sequence_is_not_held(catalog: CatalogDatabase) -> Non
     assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == []
     session.execute("DROP TABLE person")
     assert rows(
-        session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_[1-9]'"
+        session, "SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_(read|write|insert|guard|rec)_[1-9][0-9]{0,8}(_|$)'"
     ) == [(0,)]
 
 
@@ -376,7 +376,7 @@ def test_grouping_by_the_primary_key_frees_the_other_columns(catalog: CatalogDat
     with pytest.raises(psycopg.errors.GroupingError):
         session.execute(query.format(**catalog.views("person")).encode())
     session.execute("DROP TABLE person")
-    assert rows(session, "SELECT count(*) FROM pg_constraint WHERE conname LIKE 'kdb_key_%'") == [(0,)]
+    assert rows(session, "SELECT count(*) FROM pg_constraint WHERE conname ~ '^kdb_key_[0-9]{1,9}$'") == [(1,)]
 
 
 def test_columns_that_swapped_names_keep_their_values_apart(catalog: CatalogDatabase) -> None:
