@@ -90,7 +90,7 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     if relation is not None:
         _translate_constraint(fields, relation)
         fields["s"], fields["t"] = relation.schema, relation.name
-        if fields.get("c") in ("data", "kdb_rec", "kdb_keys", "kdb_data"):
+        if fields.get("c") in ("data", "kdb_rec", "kdb_keys", "kdb_parts", "kdb_paths", "kdb_data"):
             del fields["c"]
     elif fields.get("s") == "kameleon":
         for code in "stcn":

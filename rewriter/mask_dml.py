@@ -69,6 +69,8 @@ def insert(mask: Mask, token: int, end: int) -> None:
         cores = mask.query(source, conflict)
     mask.found.relations[chain.first] = relation
     total = Sum(mask, "RETURNING")
+    if columns is not None:
+        mask.expressions(*columns, total)  # what stands in subscripts
     on_conflict = _conflict(mask, conflict, returning, total) if conflict < returning else None
     mask.found.targets[chain.first] = Insert(
         relation,
@@ -221,26 +223,24 @@ def assignment_list(mask: Mask, first: int, end: int, total: Sum) -> list[Assign
             raise Unparsed(equals)
         is_multiple = mask.is_(token, end, "(")
         inside = (token + 1, mask.close(token, end)) if is_multiple else (token, equals)
-        targets, is_plain = _column_names(mask, *inside)
-        assignments.append(Assignment(targets, is_plain, equals + 1, stop, is_multiple))
+        targets = _targets(mask, *inside)
+        for first_of_target, end_of_target in targets:  # what stands in subscripts
+            mask.expressions(first_of_target + 1, end_of_target, total)
+        assignments.append(Assignment(targets, equals + 1, stop, is_multiple))
         mask.expressions(equals + 1, stop, total)
         token = stop + 1
     return assignments
 
 
-def _column_names(mask: Mask, first: int, end: int) -> tuple[tuple[int, ...], bool]:
-    """The names of a list of columns, and whether they are just names, without subscripts and fields."""
-    names = []
-    is_plain = True
+def _targets(mask: Mask, first: int, end: int) -> tuple[tuple[int, int], ...]:
+    targets = []
     token = first
     while token < end:
         if not mask.tokens[token].is_name:
             raise Unparsed(token)
-        names.append(token)
         stop = mask.comma(token, end)
-        if stop != token + 1:
-            is_plain = False
+        targets.append((token, stop))
         token = stop + 1
-    if not names:
+    if not targets:
         raise Unparsed(first)
-    return tuple(names), is_plain
+    return tuple(targets)

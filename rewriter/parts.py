@@ -53,8 +53,7 @@ class Core:
 class Assignment:
     """SET name = value, or SET (names) = value."""
 
-    targets: tuple[int, ...]
-    is_plain: bool  # False for a[1] or a.b
+    targets: tuple[tuple[int, int], ...]  # each a column's name, with what follows it in a[1] or a.b
     value: int
     end: int
     is_multiple: bool

@@ -451,6 +451,7 @@ DECLARE
     renamed jsonb;
     instead jsonb := '{}';
     without_defaults record;
+    taking_parts text := '';
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     PERFORM kameleon.lock_storage(entity);
@@ -462,9 +463,11 @@ BEGIN
     PERFORM kameleon.drop_foreign_keys(entity, stale => true);
     IF child IS NULL THEN
         child := format('kdb_records_%s_%s', entity, definition.storage_generation);
-        EXECUTE format('CREATE TABLE kameleon.%I (entity_id int NOT NULL DEFAULT %s CHECK (entity_id = %s), data jsonb NOT NULL DEFAULT ''{}'', kdb_rec kameleon.%I, kdb_keys text[])'
+        EXECUTE format('CREATE TABLE kameleon.%I (entity_id int NOT NULL DEFAULT %s CHECK (entity_id = %s), data jsonb NOT NULL DEFAULT ''{}'', kdb_rec kameleon.%I, kdb_keys text[], kdb_parts kameleon.%I[], kdb_paths text[])'
                        ' INHERITS (kameleon.kdb_records_bucket_%s)',
-                       child, entity, entity, 'kdb_rec_' || entity, kameleon.free_bucket());
+                       child, entity, entity, 'kdb_rec_' || entity, 'kdb_rec_' || entity, kameleon.free_bucket());
+    ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('kameleon.%I', child)::regclass AND a.attname = 'kdb_parts') THEN
+        EXECUTE format('ALTER TABLE kameleon.%I ADD COLUMN kdb_parts kameleon.%I[], ADD COLUMN kdb_paths text[]', child, 'kdb_rec_' || entity);
     END IF;
     PERFORM kameleon.sync_owner(entity);
     PERFORM kameleon.add_key_columns(entity);
@@ -500,7 +503,8 @@ BEGIN
     columns := kameleon.select_list(expressions, names);
     -- behind the table's own columns the system columns, by their numbers: the proxy counts on that
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s, kdb_document_row.ctid, kdb_document_row.xmin, kdb_document_row.cmin, kdb_document_row.xmax,'
-                   ' kdb_document_row.cmax, %s::oid AS tableoid, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys'
+                   ' kdb_document_row.cmax, %s::oid AS tableoid, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys,'
+                   ' kdb_document_row.kdb_parts, kdb_document_row.kdb_paths'
                    ' FROM kameleon.%I AS kdb_document_row',
                    write_view, kameleon.select_list(ARRAY(SELECT CASE WHEN w.type_cast IS NULL THEN w.expression ELSE format('(%s)%s', w.expression, w.type_cast) END
                                                           FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), definition.relid, child);
@@ -540,9 +544,13 @@ BEGIN
         EXECUTE format('CREATE FUNCTION kameleon.%I(text[]) RETURNS text[] LANGUAGE sql IMMUTABLE'
                        ' RETURN ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest($1) AS n)', 'kdb_keys_' || entity, renamed);
     END IF;
+    IF kameleon.build_parts(entity) THEN
+        taking_parts := format('IF NEW.kdb_paths IS NOT NULL THEN NEW.kdb_rec := kameleon.%I(NEW.kdb_rec, NEW.data, NEW.kdb_parts, NEW.kdb_paths, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
+                               ' NEW.kdb_keys := kameleon.with_parts(NEW.kdb_keys, NEW.kdb_paths); NEW.kdb_parts := NULL; NEW.kdb_paths := NULL; END IF;', 'kdb_parts_' || entity);
+    END IF;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
-                   format('BEGIN NEW.data := kameleon.%I(NEW.data, NEW.kdb_rec, %s, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
-                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', 'kdb_document_' || entity,
+                   format('BEGIN %s NEW.data := kameleon.%I(NEW.data, NEW.kdb_rec, %s, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
+                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', taking_parts, 'kdb_document_' || entity,
                           CASE WHEN renamed IS NULL THEN 'NEW.kdb_keys' ELSE format('kameleon.%I(NEW.kdb_keys)', 'kdb_keys_' || entity) END));
     EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',
                    child, 'kdb_pack_' || entity);
@@ -720,7 +728,7 @@ BEGIN
     END LOOP;
     FOR object IN
         SELECT p.oid::regprocedure AS signature FROM pg_proc p
-        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys|parts|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
     LOOP
         EXECUTE format('DROP FUNCTION %s', object.signature);
     END LOOP;

@@ -42,8 +42,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              OR EXISTS (SELECT FROM pg_publication p WHERE p.puballtables) THEN 'it is published for logical replication'
         WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL)
             THEN 'it has column privileges'
-        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys'))
-            THEN 'a column is named kdb_data, kdb_rec or kdb_keys'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys', 'kdb_parts', 'kdb_paths'))
+            THEN 'a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts or kdb_paths'
         WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
             THEN 'it has no columns'
         WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = kameleon.base_type(a.atttypid)

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from catalog.model import Entity, Field
 from rewriter.errors import SYNTAX_ERROR, RewriteError
-from rewriter.parts import Assignment
-from rewriter.rules.columns import cannot_update, field_of, is_default, unsupported_assignment
+from rewriter.parts import Assignment, Relation
+from rewriter.rules.column_parts import ColumnParts, is_part
+from rewriter.rules.columns import cannot_update, field_of, is_default, target_name
 from rewriter.statement import Statement
 
 
-def assignments(statement: Statement, entity: Entity, made: tuple[Assignment, ...]) -> None:
-    """SET name = 'x'  ->  SET kdb_rec.name = 'x', kdb_keys = '{name}'"""
+def assignments(statement: Statement, entity: Entity, target: Relation, made: tuple[Assignment, ...]) -> None:
+    """SET name = 'x', a[1] = 2  ->
+
+    SET kdb_rec.name = 'x', kdb_parts[1].a[1] = 2, kdb_keys = '{name}', kdb_paths = <where kdb_parts[1] belongs>
+    """
     names: list[str] = []
     seen: set[str] = set()
+    parts = ColumnParts(statement, target_name(statement, target))
     for assignment in made:
-        if not assignment.is_plain:
-            field_of(statement, entity, assignment.targets[0])
-            raise unsupported_assignment(statement, assignment.targets[0], entity)
-        fields = [field_of(statement, entity, token) for token in assignment.targets]
-        for token, field in zip(assignment.targets, fields, strict=True):
+        fields = [field_of(statement, entity, first) for first, _ in assignment.targets]
+        for place, field in zip(assignment.targets, fields, strict=True):
+            if is_part(place):
+                parts.add(place)
+                continue
             if field.name in seen:
                 raise RewriteError(f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR)
             seen.add(field.name)
-            statement.insert_before(token, "kdb_rec.")
+            statement.insert_before(place[0], "kdb_rec.")
             if not field.generated:
                 names.append(field.name)
         _values(statement, assignment, fields)
-    statement.insert_after(made[-1].end - 1, ", kdb_keys = " + statement.keys_literal(names))
+    added = ", kdb_keys = " + statement.keys_literal(names)
+    if parts.are_any:
+        added += ", kdb_paths = " + parts.literal()
+    statement.insert_after(made[-1].end - 1, added)
 
 
 def _values(statement: Statement, assignment: Assignment, fields: list[Field]) -> None:

@@ -88,14 +88,6 @@ def cannot_update(field: Field) -> RewriteError:
     )
 
 
-def unsupported_assignment(statement: Statement, token: int, entity: Entity) -> RewriteError:
-    return statement.refuse(
-        token,
-        f'assigning to a part of a column is not supported on the shared entity "{entity.name}"',
-        hint="Assign the whole column.",
-    )
-
-
 def refuse_current_of(statement: Statement, entity: Entity, token: int | None) -> None:
     """PostgreSQL has no WHERE CURRENT OF for views."""
     if token is not None:

@@ -15,5 +15,5 @@ def update(statement: Statement, tree: Tree, entity: Entity, parts: Update) -> N
     """UPDATE orders SET a = 1  ->  UPDATE kameleon.kdb_write_17_3 AS orders SET kdb_rec.a = 1, kdb_keys = '{a}'"""
     refuse_current_of(statement, entity, parts.current_of)
     replace_target(statement, parts.target, entity.write_view)
-    assignments(statement, entity, parts.assignments)
+    assignments(statement, entity, parts.target, parts.assignments)
     returning(statement, tree, entity, parts.target, parts.returning, parts.from_clause)

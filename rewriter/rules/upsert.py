@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from catalog.model import Entity, Field
 from rewriter.errors import SYNTAX_ERROR, UNDEFINED_OBJECT, RewriteError
 from rewriter.lexer import quote
 from rewriter.parse import Tree
 from rewriter.parts import Core, Insert
 from rewriter.rules.assignments import assignments
-from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target, unsupported_assignment
+from rewriter.rules.column_parts import ColumnParts, is_part
+from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
 from rewriter.rules.returning import returning
 from rewriter.statement import Statement
 
@@ -23,8 +26,17 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     insert_into_record(statement, entity, parts)
     _arbiter(statement, entity, parts)
     if parts.conflict is not None and parts.conflict.assignments:
-        assignments(statement, entity, parts.conflict.assignments)
+        assignments(statement, entity, parts.target, parts.conflict.assignments)
     returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=parts.conflict is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What values are given for."""
+
+    fields: list[Field]
+    are_parts: list[bool]
+    paths: str | None  # of the parts
 
 
 def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> None:
@@ -34,20 +46,10 @@ def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> N
     _source(statement, parts, _columns(statement, entity, parts))
 
 
-def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]:
+def _columns(statement: Statement, entity: Entity, parts: Insert) -> _Columns:
     """The fields that values are given for, and the column list as the write view wants it."""
     if parts.columns is not None:
-        fields: list[Field] = []
-        for first, end in statement.items(*parts.columns):
-            field = field_of(statement, entity, first, is_insert=True)
-            if end != first + 1:
-                raise unsupported_assignment(statement, first, entity)
-            if field in fields:
-                raise statement.refuse(first, f'column "{field.name}" specified more than once', sqlstate="42701")
-            fields.append(field)
-            statement.insert_before(first, "kdb_rec.")
-        statement.insert_after(parts.columns[1] - 1, ", kdb_keys")
-        return fields
+        return _listed_columns(statement, entity, parts.columns)
     fields = list(entity.fields)
     if parts.default_values:
         fields = []
@@ -55,7 +57,26 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> list[Field]
         fields = fields[: _given(statement, parts, len(fields))]
     listed = "".join(f"kdb_rec.{quote(field.name)}, " for field in fields)
     statement.insert_after(parts.head_end, f" ({listed}kdb_keys)")
-    return fields
+    return _Columns(fields, [False] * len(fields), None)
+
+
+def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, int]) -> _Columns:
+    fields: list[Field] = []
+    are_parts: list[bool] = []
+    column_parts = ColumnParts(statement)
+    for target in statement.items(*columns):
+        field = field_of(statement, entity, target[0], is_insert=True)
+        if is_part(target):
+            column_parts.add(target)
+        elif field in fields:
+            raise statement.refuse(target[0], f'column "{field.name}" specified more than once', sqlstate="42701")
+        else:
+            statement.insert_before(target[0], "kdb_rec.")
+        fields.append(field)
+        are_parts.append(is_part(target))
+    paths = column_parts.literal() + "::text[]" if column_parts.are_any else None
+    statement.insert_after(columns[1] - 1, ", kdb_keys" + (", kdb_paths" if paths else ""))
+    return _Columns(fields, are_parts, paths)
 
 
 def _given(statement: Statement, parts: Insert, most: int) -> int:
@@ -77,7 +98,7 @@ def _given(statement: Statement, parts: Insert, most: int) -> int:
     return count
 
 
-def _source(statement: Statement, parts: Insert, fields: list[Field]) -> None:
+def _source(statement: Statement, parts: Insert, columns: _Columns) -> None:
     if parts.default_values:
         statement.replace(parts.source, parts.source + 2, "VALUES ('{}')")
         return
@@ -86,11 +107,11 @@ def _source(statement: Statement, parts: Insert, fields: list[Field]) -> None:
         if core.kind == "values":
             check_lengths(statement, core)
             for row in statement.items(core.first, core.end):
-                _row(statement, parts, fields, row, rows_allow_default)
+                _row(statement, parts, columns, row, rows_allow_default)
         elif core.kind == "select":
-            _select(statement, parts, fields, core)
+            _select(statement, parts, columns, core)
         else:
-            statement.replace(core.first - 1, core.first, f"SELECT *, {_keys(statement, parts, fields)} FROM")
+            statement.replace(core.first - 1, core.first, f"SELECT *, {_keys(statement, parts, columns)} FROM")
 
 
 def check_lengths(statement: Statement, core: Core) -> None:
@@ -101,7 +122,8 @@ def check_lengths(statement: Statement, core: Core) -> None:
             raise statement.refuse(first + 1, "VALUES lists must all be the same length", sqlstate=SYNTAX_ERROR)
 
 
-def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[int, int], allow_default: bool) -> None:
+def _row(statement: Statement, parts: Insert, columns: _Columns, row: tuple[int, int], allow_default: bool) -> None:
+    fields = columns.fields
     cells = statement.items(row[0] + 1, row[1] - 1)
     if len(cells) > len(fields):
         raise statement.refuse(
@@ -114,7 +136,9 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
             names[len(cells)][0], "INSERT has more target columns than expressions", sqlstate=SYNTAX_ERROR
         )
     keys = []
-    for field, (first, end) in zip(fields, cells, strict=True):
+    for field, is_part_of_it, (first, end) in zip(fields, columns.are_parts, cells, strict=True):
+        if is_part_of_it:
+            continue
         is_left_out = field.identity and parts.overriding_user
         if is_left_out or (allow_default and is_default(statement, first, end)):
             statement.replace(first, end, "NULL")
@@ -122,27 +146,32 @@ def _row(statement: Statement, parts: Insert, fields: list[Field], row: tuple[in
             raise cannot_insert(field)
         else:
             keys.append(field.name)
-    statement.insert_before(row[1] - 1, ", " + statement.keys_literal(keys) + "::text[]")
+    statement.insert_before(row[1] - 1, ", " + _keys_and_paths(statement, keys, columns))
 
 
-def _select(statement: Statement, parts: Insert, fields: list[Field], core: Core) -> None:
-    keys = _keys(statement, parts, fields)
+def _select(statement: Statement, parts: Insert, columns: _Columns, core: Core) -> None:
+    keys = _keys(statement, parts, columns)
     if core.end > core.first:
         statement.insert_after(core.end - 1, ", " + keys)
     else:
         statement.insert_after(core.first - 1, " " + keys)
 
 
-def _keys(statement: Statement, parts: Insert, fields: list[Field]) -> str:
+def _keys(statement: Statement, parts: Insert, columns: _Columns) -> str:
     """What a query gives; of a column that OVERRIDING USER VALUE leaves out the default comes instead."""
     given = []
-    for field in fields:
-        if field.identity and parts.overriding_user:
+    for field, is_part_of_it in zip(columns.fields, columns.are_parts, strict=True):
+        if (field.identity and parts.overriding_user) or is_part_of_it:
             continue
         if field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
         given.append(field.name)
-    return statement.keys_literal(given) + "::text[]"
+    return _keys_and_paths(statement, given, columns)
+
+
+def _keys_and_paths(statement: Statement, given: list[str], columns: _Columns) -> str:
+    keys = statement.keys_literal(given) + "::text[]"
+    return keys if columns.paths is None else f"{keys}, {columns.paths}"
 
 
 def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:

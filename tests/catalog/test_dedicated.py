@@ -73,7 +73,10 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
         ("CREATE PUBLICATION p FOR TABLES IN SCHEMA public", "it is published for logical replication"),
         ("CREATE PUBLICATION p; ALTER PUBLICATION p ADD TABLE person", "it is published for logical replication"),
         ("ALTER TABLE person ADD CHECK (tableoid > 0)", "an expression of its own reads tableoid"),
-        ("ALTER TABLE person ADD COLUMN kdb_data int", "a column is named kdb_data, kdb_rec or kdb_keys"),
+        (
+            "ALTER TABLE person ADD COLUMN kdb_data int",
+            "a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts or kdb_paths",
+        ),
         ("DO $$BEGIN ALTER TABLE person ENABLE ROW LEVEL SECURITY; END$$", "it has row-level security"),
         ("SELECT kameleon.dedicate('person', 'its owner wants it so')", "its owner wants it so"),
     ],

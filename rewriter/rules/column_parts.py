@@ -1,0 +1,91 @@
+"""Assignments to parts of columns: a[1], c.f, cs[2].f.
+
+The write view's record is empty where a row has a value, so a part of it cannot be assigned to in place. It is assigned
+to in an element of kdb_parts, one for each, and kdb_paths tells what part it is.
+"""
+
+from __future__ import annotations
+
+from rewriter.parts import Unparsed
+from rewriter.statement import Statement
+
+
+def is_part(target: tuple[int, int]) -> bool:
+    return target[1] > target[0] + 1
+
+
+class ColumnParts:
+    """Those of one list of columns. `row`: what the statement calls the row as it was, if there was one."""
+
+    def __init__(self, statement: Statement, row: str | None = None) -> None:
+        self._statement = statement
+        self._row = row
+        self._paths: list[str] = []
+
+    def add(self, target: tuple[int, int]) -> None:
+        """a[1]  ->  kdb_parts[1].a[1]"""
+        self._paths.append(self._path(*target))
+        self._statement.insert_before(target[0], f"kdb_parts[{len(self._paths)}].")
+        if self._row is not None:
+            self._write_bounds(*target)
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self._paths)
+
+    def literal(self) -> str:
+        return self._statement.keys_literal(self._paths)
+
+    def _path(self, first: int, end: int) -> str:
+        """{a,[1]} or {c,.f}, as kameleon.assign_part reads it; subscripts that follow each other are one step."""
+        statement = self._statement
+        steps = [statement.tokens[first].value]
+        token = first + 1
+        while token < end:
+            if statement.word(token) == "." and statement.is_name(token + 1):
+                steps.append("." + statement.tokens[token + 1].value)
+                token += 2
+            elif statement.word(token) == "[":
+                count = 0
+                colon = ""
+                while token < end and statement.word(token) == "[":
+                    close = statement.partner(token)
+                    if self._colon(token + 1, close) is not None:
+                        colon = ":"
+                    count += 1
+                    token = close + 1
+                steps.append(f"[{count}{colon}]")
+            else:
+                raise Unparsed(token)
+        return "{" + ",".join(map(_element, steps)) + "}"
+
+    def _colon(self, first: int, end: int) -> int | None:
+        token = first
+        while token < end:
+            word = self._statement.word(token)
+            if word in ("(", "["):
+                token = self._statement.partner(token)
+            elif word == ":":
+                return token
+            token += 1
+        return None
+
+    def _write_bounds(self, first: int, end: int) -> None:
+        """a[:2]  ->  a[array_lower(orders.a, 1):2]: a bound left out is that of the array as it was."""
+        statement = self._statement
+        array = f"{self._row}.{statement.text(first, first + 1)}"
+        token = first + 1
+        dimension = 0
+        while token < end and statement.word(token) == "[":
+            dimension += 1
+            close = statement.partner(token)
+            colon = self._colon(token + 1, close)
+            if colon == token + 1:
+                statement.insert_after(token, f"pg_catalog.array_lower({array}, {dimension})")
+            if colon is not None and colon == close - 1:
+                statement.insert_before(close, f"pg_catalog.array_upper({array}, {dimension})")
+            token = close + 1
+
+
+def _element(step: str) -> str:
+    return '"' + step.replace("\\", "\\\\").replace('"', '\\"') + '"'
