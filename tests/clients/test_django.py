@@ -178,21 +178,16 @@ def test_the_shops_own_tests(shop_outcomes: Outcomes, name: str) -> None:
 
 
 DEPOT = {"DJANGO_SETTINGS_MODULE": "settings_depot"}
-NOT_YET = {name: "foreign keys are declared, not enforced" for name in own_tests("depot") if "ForeignKeys." in name}
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def depot(request: pytest.FixtureRequest, make_target: Callable[[str], Target]) -> tuple[Target, Outcomes]:
-    target = make_target(request.param)
-    return target, run_own_tests(target, "depot", **DEPOT)
+def depot_outcomes(request: pytest.FixtureRequest, make_target: Callable[[str], Target]) -> Outcomes:
+    return run_own_tests(make_target(request.param), "depot", **DEPOT)
 
 
 @pytest.mark.parametrize("name", own_tests("depot"))
-def test_the_depots_own_tests(depot: tuple[Target, Outcomes], name: str, request: pytest.FixtureRequest) -> None:
-    target, outcomes = depot
-    if target.proxied and name in NOT_YET:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=NOT_YET[name]))
-    outcomes.assert_passed(name)
+def test_the_depots_own_tests(depot_outcomes: Outcomes, name: str) -> None:
+    depot_outcomes.assert_passed(name)
 
 
 def test_inspectdb_sees_the_same(make_target: Callable[[str], Target]) -> None:

@@ -23,7 +23,6 @@ MODES = {
 }
 
 NOT_YET = {
-    "foreign_keys": "foreign keys are declared, not enforced",
     "drop": "names in the lists of dependent objects carry their schema",
 }
 

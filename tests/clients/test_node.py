@@ -13,8 +13,6 @@ from tests.clients.support import Target, required, required_program
 
 NODE = Path(__file__).parent / "node"
 
-NOT_YET = {("typeorm", "cascade"): "foreign keys are declared, not enforced"}
-
 
 def sections() -> list[tuple[str, str]]:
     """The programs, and what each runs: its last `run([...])` names that in order."""
@@ -44,13 +42,7 @@ def printed(make_target: Callable[[str], Target]) -> Callable[[str, str], dict[s
     return run
 
 
-@pytest.mark.parametrize(
-    ("program", "section"),
-    [
-        pytest.param(*each, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[each])) if each in NOT_YET else each
-        for each in sections()
-    ],
-)
+@pytest.mark.parametrize(("program", "section"), sections())
 def test_node_sees_the_same(printed: Callable[[str, str], dict[str, str]], program: str, section: str) -> None:
     direct, proxied = (printed(program, way)[section].splitlines() for way in WAYS)
     assert proxied == direct
