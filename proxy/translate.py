@@ -137,7 +137,8 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
         return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
 
     # A list of objects names the table once, however many of ours stand for it.
-    return "\n".join(dict.fromkeys(_OBJECT.sub(replace, text).split("\n")))
+    lines = [line for line in text.split("\n") if not line.startswith("privileges for column kdb_")]
+    return "\n".join(dict.fromkeys(_OBJECT.sub(replace, line) for line in lines))
 
 
 def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:

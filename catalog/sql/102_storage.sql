@@ -434,6 +434,7 @@ DECLARE
     attnums int2[];
     expressions text[];
     write_casts text[];
+    keys text[];
     computed text[];
     read_view text := 'kdb_read_' || entity;
     write_view text;
@@ -476,8 +477,9 @@ BEGIN
                               kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) ORDER BY d.attnum),
            -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target
            array_agg((SELECT '::' || format_type(t.typbasetype, t.typtypmod) FROM pg_type t
-                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND (t.typdefault IS NOT NULL OR k.attnum IS NOT NULL)) ORDER BY d.attnum)
-    INTO names, attnums, expressions, write_casts
+                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND t.typdefault IS NOT NULL) ORDER BY d.attnum),
+           array_agg('kdb_document_row.' || k.column_name ORDER BY d.attnum)
+    INTO names, attnums, expressions, write_casts, keys
     FROM kameleon.kdb_field_definitions d LEFT JOIN kameleon.key_columns(entity) AS k ON k.attnum = d.attnum AND k.is_current
     WHERE d.entity_id = entity AND NOT d.dropped;
     PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
@@ -506,8 +508,10 @@ BEGIN
                    ' kdb_document_row.cmax, %s::oid AS tableoid, kdb_document_row.data AS kdb_data, kdb_document_row.kdb_rec, kdb_document_row.kdb_keys,'
                    ' kdb_document_row.kdb_parts, kdb_document_row.kdb_paths'
                    ' FROM kameleon.%I AS kdb_document_row',
-                   write_view, kameleon.select_list(ARRAY(SELECT CASE WHEN w.type_cast IS NULL THEN w.expression ELSE format('(%s)%s', w.expression, w.type_cast) END
-                                                          FROM unnest(expressions, write_casts) WITH ORDINALITY AS w (expression, type_cast, position) ORDER BY w.position), names), definition.relid, child);
+                   write_view, kameleon.select_list(ARRAY(SELECT coalesce(w.key, '(' || w.expression || ')' || w.type_cast, w.expression)
+                                                          FROM unnest(expressions, write_casts, keys) WITH ORDINALITY AS w (expression, type_cast, key, position)
+                                                          ORDER BY w.position), names), definition.relid, child);
+    PERFORM kameleon.forget_key_defaults(entity, write_view);
 
     -- the insert view: PostgreSQL's own assignment casts and defaults, then the rule makes the document
     without_defaults := kameleon.no_key_defaults(entity);

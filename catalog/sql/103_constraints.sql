@@ -217,6 +217,7 @@ BEGIN
                            CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END);
         END LOOP;
     END LOOP;
+    PERFORM kameleon.sync_key_grants(entity);
     UPDATE kameleon.kdb_entity_definitions SET synced_acl = shell.relacl::text, synced_owner = shell.relowner WHERE entity_id = entity;
 END
 $$;

@@ -186,6 +186,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE e.entity_id = entity AND k.is_current AND k.attnum IN (SELECT kameleon.defaulted_keys(e.relid))
 $$;
 
+-- The same for those that go through the write view. (A default that is plainly NULL would be none.)
+CREATE OR REPLACE FUNCTION kameleon.forget_key_defaults(entity int, write_view text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    field kameleon.kdb_field_definitions;
+BEGIN
+    FOR field IN
+        SELECT f.* FROM kameleon.kdb_entity_definitions e JOIN kameleon.kdb_field_definitions f USING (entity_id)
+        JOIN kameleon.defaulted_keys(e.relid) AS d (attnum) ON d.attnum = f.attnum
+        WHERE e.entity_id = entity AND NOT f.dropped
+    LOOP
+        EXECUTE format('ALTER VIEW kameleon.%I ALTER %I SET DEFAULT CASE WHEN false THEN NULL::%s END', write_view, field.field_name,
+                       kameleon.base_type_name(field.type_oid, field.type_modifier));
+    END LOOP;
+END
+$$;
+
 -- Columns whose field is gone or of another type now; the views read them no longer.
 CREATE OR REPLACE FUNCTION kameleon.drop_key_columns(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -195,6 +212,37 @@ DECLARE
 BEGIN
     FOR key IN SELECT k.column_name FROM kameleon.key_columns(entity) AS k WHERE NOT k.is_current LOOP
         EXECUTE format('ALTER TABLE kameleon.%I DROP COLUMN %I', child, key.column_name);
+    END LOOP;
+END
+$$;
+
+-- Whoever may read the table is told the key that violates a foreign key or a unique index over it: by these grants
+-- where the documents, which still hold values of dropped columns, are not granted as a whole.
+CREATE OR REPLACE FUNCTION kameleon.sync_key_grants(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    child regclass;
+    columns text;
+    granted record;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    SELECT string_agg(quote_ident(k.column_name), ', ') INTO columns FROM kameleon.key_columns(entity) AS k;
+    IF columns IS NULL THEN
+        RETURN;
+    END IF;
+    child := format('kameleon.%I', kameleon.child_name(definition))::regclass;
+    FOR granted IN
+        SELECT DISTINCT false AS is_wanted, x.grantee FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) AS x WHERE a.attrelid = child
+        UNION ALL
+        SELECT DISTINCT true, x.grantee FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS x
+        WHERE c.oid = definition.relid AND x.privilege_type = 'SELECT' AND x.grantee <> c.relowner
+          AND EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.dropped)
+        ORDER BY is_wanted
+    LOOP
+        EXECUTE format('%s SELECT (%s) ON %s %s %s', CASE WHEN granted.is_wanted THEN 'GRANT' ELSE 'REVOKE' END, columns, child,
+                       CASE WHEN granted.is_wanted THEN 'TO' ELSE 'FROM' END,
+                       CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END);
     END LOOP;
 END
 $$;
