@@ -23,7 +23,7 @@ from rewriter.atoms import Sum
 from rewriter.lexer import LITERAL, OPERATOR, PARAMETER, PUNCTUATION, QUOTED, WORD, Token
 from rewriter.mask_dml import delete, insert, update
 from rewriter.mask_merge import merge
-from rewriter.parts import SYSTEM_COLUMNS, Chain, Core, Relation, Skeleton, Unparsed
+from rewriter.parts import SYSTEM_COLUMNS, Chain, Core, Relation, Sample, Skeleton, Unparsed
 from rewriter.reader import JOINS, SET_OPERATORS, TAIL, Reader
 
 # --- words ---
@@ -394,14 +394,24 @@ class Mask(Reader):
         relation = Relation(chain, start, token)
         relation.alias, token = self.alias(token, end, is_target=is_target)
         if self.is_(token, end, "tablesample"):
-            relation.sampled = True
-            token = self.chain(token + 1, end).end
-            self.expect(token, end, "(")
-            token = self.close(token, end) + 1
-            if self.is_(token, end, "repeatable"):
-                token = self.close(token + 1, end) + 1
+            relation.sample = self._sample(token, end)
+            token = relation.sample.end
         self.found.relations[chain.first] = relation
         return relation, token
+
+    def _sample(self, token: int, end: int) -> Sample:
+        method = self.chain(token + 1, end)
+        self.expect(method.end, end, "(")
+        after = self.close(method.end, end) + 1
+        seed = None
+        if self.is_(after, end, "repeatable"):
+            seed = after + 1
+            self.expect(seed, end, "(")
+            after = self.close(seed, end) + 1
+        for at in range(method.end, after):
+            if self.tokens[at].is_name and self.tokens[at].value in self.entity_names:
+                raise Unparsed(at, "a relation in TABLESAMPLE")
+        return Sample(method, method.end, seed, after)
 
     def alias(self, token: int, end: int, *, is_target: bool = False) -> tuple[int | None, int]:
         alias: int | None = None

@@ -26,6 +26,16 @@ class Chain:
     star: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """TABLESAMPLE method (argument) REPEATABLE (seed)"""
+
+    method: Chain
+    argument: int  # the opening parentheses
+    seed: int | None
+    end: int
+
+
 @dataclass(slots=True)
 class Relation:
     """A relation as it stands in FROM or as the target of DML, with what belongs to it."""
@@ -34,7 +44,7 @@ class Relation:
     start: int  # with ONLY and its parenthesis
     end: int  # with "*"
     alias: int | None = None
-    sampled: bool = False
+    sample: Sample | None = None
     takes_alias: bool = True  # not so in TABLE name
     with_system_columns: bool = False
     apart: str | None = None  # what its view is called where another relation has its name

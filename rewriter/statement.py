@@ -118,6 +118,11 @@ class Statement:
         position = self.tokens[token].start + 1 if token < len(self.tokens) else len(self.sql) + 1
         return RewriteError(message, sqlstate=sqlstate, detail=detail, hint=hint, position=position)
 
+    def string_literal(self, text: str) -> str:
+        if "\\" in text:
+            return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+        return "'" + text.replace("'", "''") + "'"
+
     def keys_literal(self, keys: list[str]) -> str:
         """A text[] literal; any string may be a key."""
         if all(key.isascii() and key.replace("_", "a").isalnum() and key.lower() != "null" for key in keys):

@@ -88,11 +88,9 @@ def cannot_update(field: Field) -> RewriteError:
     )
 
 
-def refuse_current_of(statement: Statement, entity: Entity, token: int | None) -> None:
-    """PostgreSQL has no WHERE CURRENT OF for views."""
+def current_of(statement: Statement, entity: Entity, target: Relation, token: int | None) -> None:
+    """WHERE CURRENT OF c  ->  WHERE orders.ctid = (SELECT kameleon.current_row(17, 'c')): views have no CURRENT OF."""
     if token is not None:
-        raise statement.refuse(
-            token,
-            f'WHERE CURRENT OF is not supported on the shared entity "{entity.name}"',
-            hint="Name the row by its key.",
-        )
+        cursor = statement.string_literal(statement.tokens[token + 2].value)
+        row = f"(SELECT kameleon.current_row({entity.entity_id}, {cursor}))"
+        statement.replace(token, token + 3, f"{target_name(statement, target)}.ctid = {row}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rewriter.parse import Item, Tree
+from rewriter.rules.sample import sample
 from rewriter.rules.twins import plain_item
 from rewriter.statement import Statement
 
@@ -25,12 +26,9 @@ def _read(statement: Statement, item: Item) -> None:
         statement.name(entity.entity_id)
     if not entity.is_shared:
         return
-    if relation.sampled:
-        raise statement.refuse(
-            relation.chain.first,
-            f'TABLESAMPLE is not supported on the shared entity "{entity.name}"',
-            hint="ORDER BY random() LIMIT n gives a sample of its rows.",
-        )
+    if relation.sample is not None:
+        sample(statement, entity, relation, relation.sample)
+        return
     text = entity.write_view if relation.with_system_columns else entity.read_view
     if relation.apart is not None:
         if relation.with_system_columns:

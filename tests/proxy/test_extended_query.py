@@ -34,7 +34,7 @@ READ_REWRITTEN = b"SELECT * FROM kameleon.kdb_read_17 AS orders"
 RUN = [Bind(b"", b"s"), Execute(b""), SYNC]
 RAN = [BIND_COMPLETE, done("INSERT 0 1"), READY]
 
-MERGE = b"DELETE FROM orders WHERE CURRENT OF cursor"
+REFUSED = b"SELECT * FROM orders TABLESAMPLE custom (1)"
 
 
 def prepared(sql=INSERT, rewritten=INSERT_3, name=b"s"):
@@ -171,8 +171,8 @@ def test_a_refused_statement_in_a_pipeline():
     """EDGE-CASES 11: what came before is answered, in order; the transaction fails upstream; the rest is skipped."""
     first = [Parse(b"", b"SELECT 1"), Bind(b"", b""), Execute(b"")]
     rest = [Bind(b"", b""), Execute(b""), SYNC]
-    script = playbook(entity()).client(*first, Parse(b"", MERGE), *rest).to_upstream(*first).caught_up()
-    script.to_upstream(refused_in_pipeline(MERGE, name=b""), *rest)
+    script = playbook(entity()).client(*first, Parse(b"", REFUSED), *rest).to_upstream(*first).caught_up()
+    script.to_upstream(refused_in_pipeline(REFUSED, name=b""), *rest)
     ran = [PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1")]
     script.upstream(*ran, stand_in_error(), FAILED)
     shown = as_bytes(script._sent_to_client)
@@ -183,7 +183,7 @@ def test_a_refused_statement_in_a_pipeline():
 
 
 def test_a_refused_named_statement_leaves_the_unnamed_one_alone():
-    playbook(entity()).client(Parse(b"s", MERGE)).caught_up().to_upstream(refused_in_pipeline(MERGE))
+    playbook(entity()).client(Parse(b"s", REFUSED)).caught_up().to_upstream(refused_in_pipeline(REFUSED))
 
 
 def test_a_parse_that_fails_takes_its_name_back():

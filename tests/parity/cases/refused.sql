@@ -4,8 +4,6 @@ create table t (id int primary key, tags int[], at point);
 insert into t values (1, '{1,2}', '(1,2)'), (2, null, null);
 
 -- refused: 0A000
-select id from t tablesample bernoulli (100);
--- refused: 0A000
 reindex table t;
 -- refused: 0A000
 cluster t using t_pkey;
