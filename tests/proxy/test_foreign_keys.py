@@ -1,0 +1,180 @@
+"""Foreign keys while many clients write: no orphan is left, and nobody meets an error that native tables do not give.
+
+The clients' transactions are such that natively none can deadlock: each takes the lock of one parent at most while it
+holds rows that another could want.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+
+import psycopg
+import pytest
+
+from tests.fix_proxy import Database
+
+CLIENTS = 8
+PARENTS = 12
+LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+TABLES = """
+CREATE TABLE parent (id int PRIMARY KEY, note text);
+CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, parent_id int REFERENCES parent);
+CREATE TABLE gone (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                   parent_id int NOT NULL REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE nulled (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                     parent_id int REFERENCES parent ON DELETE SET NULL ON UPDATE CASCADE);
+CREATE TABLE late (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                   parent_id int REFERENCES parent ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO parent SELECT g, 'first' FROM generate_series(1, 12) AS g;
+"""
+CHILDREN = ("kept", "gone", "nulled", "late")
+#: What PostgreSQL may answer to these statements: the parent is missing or still referenced; a new snapshot is needed.
+EXPECTED = {
+    "READ COMMITTED": {"23503"},
+    "REPEATABLE READ": {"23503", "40001"},
+    "SERIALIZABLE": {"23503", "40001"},
+}
+
+
+def _transaction(rng: random.Random) -> list[str]:
+    if rng.random() < 0.2:
+        # new rows only, so that nobody waits for them who holds what they wait for
+        return [f"INSERT INTO {rng.choice(CHILDREN)} (parent_id) VALUES ({rng.randint(1, PARENTS)})" for _ in range(3)]
+    return [_statement(rng)]
+
+
+def _statement(rng: random.Random) -> str:
+    parent = rng.randint(1, PARENTS)
+    child = rng.choice(CHILDREN)
+    choice = rng.random()
+    if choice < 0.4:
+        return f"INSERT INTO {child} (parent_id) VALUES ({parent})"
+    if choice < 0.5:
+        return (
+            f"INSERT INTO parent VALUES ({parent}, 'again')"
+            " ON CONFLICT (id) DO UPDATE SET note = parent.note || excluded.note"
+        )
+    if choice < 0.6:
+        return f"UPDATE parent SET note = 'changed' WHERE id = {parent}"
+    if choice < 0.65:
+        return f"UPDATE parent SET id = {rng.randrange(1000, 1 << 30)} WHERE id = {parent}"
+    if choice < 0.8:
+        return f"DELETE FROM {child} WHERE id = (SELECT min(id) FROM {child} WHERE parent_id = {parent})"
+    return f"DELETE FROM parent WHERE id = {parent}"
+
+
+def _client(dsn: str, level: str, seed: int, until: float, counts: Counter[str]) -> None:
+    rng = random.Random(seed)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}".encode())
+        connection.commit()
+        while time.monotonic() < until:
+            try:
+                for statement in _transaction(rng):
+                    connection.execute(statement.encode())
+                connection.commit()
+                counts["done"] += 1
+            except psycopg.Error as error:
+                connection.rollback()
+                counts[error.sqlstate or repr(error)] += 1
+
+
+def _run(dsn: str, level: str, seconds: float) -> Counter[str]:
+    counts = [Counter[str]() for _ in range(CLIENTS)]
+    until = time.monotonic() + seconds
+    clients = [
+        threading.Thread(target=_client, args=(dsn, level, number, until, counts[number])) for number in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    return sum(counts, Counter[str]())
+
+
+def _check(dsn: str, level: str, seconds: float) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in TABLES.strip().split(";\n"):
+            connection.execute(statement.encode())
+    counts = _run(dsn, level, seconds)
+    assert counts["done"] > 0 and counts["23503"] > 0, counts
+    assert counts.keys() <= EXPECTED[level] | {"done"}, counts
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for child in CHILDREN:
+            orphans = connection.execute(
+                f"SELECT * FROM {child} WHERE parent_id IS NOT NULL"
+                " AND NOT EXISTS (SELECT FROM parent WHERE parent.id = parent_id)".encode()
+            ).fetchall()
+            assert orphans == [], (child, orphans)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_orphans(level: str, database: Database) -> None:
+    _check(database.proxied, level, 4)
+    _check_documents(database)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_orphans_in_a_long_run(level: str, database: Database) -> None:
+    _check(database.proxied, level, 120)
+    _check_documents(database)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_expected_of_native_tables(level: str, plain_database: Database) -> None:
+    _check(plain_database.direct, level, 20)
+
+
+def _check_documents(database: Database) -> None:
+    """A document and the columns that stand for its keys say the same."""
+    with psycopg.connect(database.direct, autocommit=True) as connection:
+        for child in CHILDREN:
+            row = connection.execute(
+                "SELECT kameleon.child_name(e), (SELECT column_name FROM kameleon.key_columns(e.entity_id) LIMIT 1)"
+                " FROM kameleon.kdb_entity_definitions e WHERE entity_name = %s",
+                (child,),
+            ).fetchone()
+            assert row is not None
+            table, column = row
+            differing = connection.execute(
+                f"SELECT data, {column} FROM kameleon.{table}"
+                f" WHERE (data ->> 'parent_id')::int IS DISTINCT FROM {column}".encode()
+            ).fetchall()
+            assert differing == []
+
+
+def test_a_parent_locked_for_its_key_is_waited_for(database: Database) -> None:
+    """FOR KEY SHARE of the check and an UPDATE that leaves the key alone do not stand in each other's way."""
+    with (
+        psycopg.connect(database.proxied) as one,
+        psycopg.connect(database.proxied, autocommit=True) as two,
+    ):
+        two.execute("CREATE TABLE parent (id int PRIMARY KEY, note text)")
+        two.execute("CREATE TABLE child (parent_id int REFERENCES parent)")
+        two.execute("INSERT INTO parent VALUES (1, 'x'), (2, 'y')")
+        two.execute("SET lock_timeout = '200ms'")
+        one.execute("INSERT INTO child VALUES (1)")
+        two.execute("UPDATE parent SET note = 'free' WHERE id = 1")
+        two.execute("SELECT * FROM parent WHERE id = 1 FOR NO KEY UPDATE")
+        for statement in ("DELETE FROM parent WHERE id = 1", "SELECT * FROM parent WHERE id = 1 FOR UPDATE"):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                two.execute(statement.encode())
+        one.rollback()
+        one.execute("UPDATE parent SET note = 'mine' WHERE id = 2")
+        two.execute("INSERT INTO child VALUES (2)")
+        one.rollback()
+        one.execute("DELETE FROM parent WHERE id = 1")
+        with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
+            two.execute("INSERT INTO child VALUES (1)")
+        assert caught.value.diag.context is not None
+        assert 'FROM ONLY "public"."parent" x WHERE "id"' in caught.value.diag.context
+        assert "kdb_" not in caught.value.diag.context
+        one.commit()
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            two.execute("INSERT INTO child VALUES (1)")
