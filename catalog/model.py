@@ -24,6 +24,12 @@ class Field:
     default: str | None = None  # SQL text; an identity's is its nextval(...)
     identity: str = ""  # '' | 'a' ALWAYS | 'd' BY DEFAULT
     generated: str = ""  # '' | 's' stored | 'v' virtual
+    target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written
+
+    @property
+    def written(self) -> str:
+        """The column of the table that an assignment to it changes."""
+        return self.target or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,12 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
+    """A table that the catalog manages, or a view over one: that has a read view, and often a write view, too."""
+
     entity_id: int
     schema: str
     name: str
-    relid: int  # of the shell
+    relid: int  # of the shell, or the client's view
     storage_mode: str  # 'shared' | 'dedicated'
     generation: int  # of its present storage; a change of shape keeps it, and so the names of its views
     fields: tuple[Field, ...]
@@ -64,7 +72,18 @@ class Entity:
     view_row_types: tuple[int, ...] = ()  # of child and views: what a whole-row reference has there
     row_array: int = 0  # the type of an array of row_type
     view_row_arrays: tuple[int, ...] = ()
-    kind: str = "table"  # 'catalog': a system catalog that is read through a view of ours
+    kind: str = (
+        "table"  # 'table' | 'view' | 'materialized view' | 'catalog': a system catalog read through a view of ours
+    )
+    is_temporary: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        return self.kind == "table"
+
+    @property
+    def is_view(self) -> bool:
+        return self.kind == "view"
 
     @property
     def is_catalog(self) -> bool:
@@ -76,11 +95,15 @@ class Entity:
 
     @property
     def read_view(self) -> str:
-        return f"kameleon.kdb_read_{self.entity_id}"
+        return f"{self._home}.kdb_read_{self.entity_id}"
 
     @property
     def write_view(self) -> str:
-        return f"kameleon.kdb_write_{self.entity_id}_{self.generation}"
+        return f"{self._home}.kdb_write_{self.entity_id}_{self.generation}"
+
+    @property
+    def _home(self) -> str:
+        return "pg_temp" if self.is_temporary else "kameleon"
 
     @property
     def insert_view(self) -> str:

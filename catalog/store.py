@@ -82,6 +82,8 @@ class CatalogStore:
             self.snapshot = parse_snapshot(await connection.fetchval(CATALOG_SQL), version)
         elif touched:
             changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
+            # of temporary views only their own session knows
+            changes = {id_: None if each is None or each.is_temporary else each for id_, each in changes.items()}
             self.snapshot = Snapshot(version, self.snapshot.with_changes(changes).entities)
 
     async def _connected(self) -> asyncpg.Connection[Any]:

@@ -41,7 +41,10 @@ class Basis(NamedTuple):
 class Knowledge:
     __slots__ = (
         "_base",
+        "_made_temporary",
+        "_temporary",
         "changed_in_transaction",
+        "command_tag",
         "database",
         "encoding",
         "names",
@@ -69,6 +72,12 @@ class Knowledge:
         self.touched: set[int] = set()
         #: Some of them are not in `snapshot` yet: until they are, any text may mention one.
         self.unknown = False
+        #: What to tell the client of the running command, where the one that was sent for it has another tag.
+        self.command_tag: bytes | None = None
+        #: Views of this session only: no snapshot but its own has them.
+        self._temporary: dict[int, Entity | None] = {}
+        #: There are more of them than that.
+        self._made_temporary = False
         self.version = 1
         self.texts = database.texts(self.encoding, self.standard_conforming_strings)
         self.row_descriptions = database.row_descriptions()
@@ -82,7 +91,7 @@ class Knowledge:
         """Take up the store's snapshot, if it has a new one. Cheap when it has not: called for every statement."""
         if self.database.store.snapshot is not self._base:
             self._take_committed()
-            self.unknown = bool(self.touched)
+            self.unknown = bool(self.touched) or self._made_temporary
             # A relation of this session may hide an entity that is new.
             self.spoil()
 
@@ -95,9 +104,14 @@ class Knowledge:
 
     def touch(self, message: str) -> None:
         """The database said, in band, that this session changed an entity, or what hides one."""
+        if message.startswith("tag "):
+            self.command_tag = message[4:].encode()
+            return
         if message.isascii() and message.isdigit():
             self.touched.add(int(message))
             self.unknown = True
+        elif message == "temporary":
+            self._made_temporary = self.unknown = True
         self.spoil()
 
     def transaction_ended(self) -> None:
@@ -108,9 +122,9 @@ class Knowledge:
 
     def committed(self) -> None:
         """The store has been refreshed since the transaction that touched entities ended."""
-        self.touched.clear()
-        self.unknown = False
         self._take_committed()
+        self.unknown = self._made_temporary
+        self.touched.clear()
         self.spoil()
         self.changed_in_transaction = False
 
@@ -122,6 +136,8 @@ class Knowledge:
         self.names = self.database.shared_names(names)
         self.names_dirty = False
         self.unknown = False
+        self._made_temporary = False
+        self._temporary = {id_: each for id_, each in changes.items() if each is not None and each.is_temporary}
         self.snapshot = self._base.with_changes(changes)
         self._read_texts()
         self.version += 1
@@ -201,7 +217,8 @@ class Knowledge:
             ) from error
 
     def _take_committed(self) -> None:
-        self._base = self.snapshot = self.database.store.snapshot
+        self._base = self.database.store.snapshot
+        self.snapshot = self._base.with_changes(self._temporary)
         self._read_texts()
 
     def _read_texts(self) -> None:

@@ -31,7 +31,14 @@ from proxy.statements import Run, Statements
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
 from proxy.wire import backend, frontend
-from proxy.wire.backend import Backend, Diagnostic, ParameterDescription, ParameterStatus, ReadyForQuery
+from proxy.wire.backend import (
+    Backend,
+    CommandComplete,
+    Diagnostic,
+    ParameterDescription,
+    ParameterStatus,
+    ReadyForQuery,
+)
 from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_header
 from proxy.wire.frontend import LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
@@ -444,8 +451,11 @@ class Relay:
                         head.statement.param_types = ParameterDescription.decode(data[pos + 5 : after]).types
                         head.statement.types_known = True
                 elif step is _COMPLETE:
+                    if self.knowledge is not None and self.knowledge.command_tag is not None:
+                        replaced = self._told_tag(kind)
                     if head.runs:
-                        replaced = self._on_run_complete(head, data[pos + 5 : after - 1])
+                        hidden = self._on_run_complete(head, data[pos + 5 : after - 1])
+                        replaced = replaced if hidden is None else hidden
                     elif shown:
                         self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                 elif step is _READY:
@@ -464,6 +474,8 @@ class Relay:
                     self.pipeline.pop()
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
+                        if self.knowledge is not None and self.knowledge.command_tag is not None:
+                            replaced = self._told_tag(kind)
                         if shown:
                             self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
                     elif kind == _ROW_DESCRIPTION:
@@ -577,6 +589,15 @@ class Relay:
         """Nothing is owed: upstream is about to close, and says why."""
         self.upstream_said_why = True
         return None
+
+    def _told_tag(self, kind: int) -> bytes | None:
+        """The CommandComplete that the database said in band that the client should get."""
+        knowledge = self.knowledge
+        if kind != Backend.COMMAND_COMPLETE or knowledge is None or knowledge.command_tag is None:
+            return None
+        told = CommandComplete(knowledge.command_tag).encode()
+        knowledge.command_tag = None
+        return told
 
     def _on_run_complete(self, head: Owed, tag: bytes) -> bytes | None:
         now = perf_counter()

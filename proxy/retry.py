@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: A cycle that came in a larger chunk than this is not kept for a second try.
 LONGEST_KEPT = 16 * 1024
 
-_GONE = re.compile(rb'relation "(?:kameleon\.)?kdb_[a-z]+_\d')
+_GONE = re.compile(rb'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
 
 
 #: The chunk that the messages between two Syncs came in, and where they begin. What is in them is looked at when it is

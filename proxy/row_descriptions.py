@@ -66,11 +66,16 @@ class RowDescriptions:
         entity = self.snapshot.relation(column.table) if column.table else None
         if entity is None or column.table == entity.relid:
             return column
-        table, attnum = _origin(entity, column.attnum, is_write_view=column.table == entity.write_oid)
+        number = column.attnum
+        if column.table == entity.write_oid and entity.is_view:
+            number -= _OURS_FIRST
+        table, attnum = _origin(entity, number, is_write_view=column.table == entity.write_oid and not entity.is_view)
         return replace(column, table=table, attnum=attnum)
 
 
 _SYSTEM_COLUMNS = 6
+#: With these the write view of a client's view begins.
+_OURS_FIRST = 4
 
 
 def _origin(entity: Entity, number: int, *, is_write_view: bool) -> tuple[int, int]:

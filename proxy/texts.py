@@ -88,7 +88,8 @@ class Texts:
         self.snapshot = snapshot
         self._encoding = encoding
         self._standard = standard_conforming_strings
-        shared = {entity.name for entity in snapshot.entities.values() if entity.is_shared}
+        # REFRESH of a materialized view reads through its shadow
+        shared = {e.name for e in snapshot.entities.values() if e.is_shared or e.kind == "materialized view"}
         # a foreign key's name stands in SET CONSTRAINTS
         self._shared = frozenset(shared) | snapshot.foreign_keys.keys()
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)

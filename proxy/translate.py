@@ -30,7 +30,7 @@ _OBJECT = re.compile(
 # What a foreign key's trigger asks or does, as PostgreSQL shows it in the context.
 _KEY_QUERY = re.compile(r'SQL statement "(?:SELECT 1 FROM|UPDATE|DELETE FROM) ONLY "kameleon"\."kdb_records_')
 _QUOTED_OBJECT = re.compile(r'(?P<schema>"kameleon"\.)?"kdb_(?:records|column)_(?P<id>\d+)_(?P<number>\d+)(?:_\d+)?"')
-_VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:kameleon\.)?\"?kdb_)")
+_VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:kameleon\.)?\"?kdb_[a-z]+_(?P<id>\d+))")
 _SUBFIELD = re.compile(r'\bsubfield (?="[^"]*" is of type)')
 _NO_SUCH_FIELD = re.compile(
     r'cannot assign to field "(?P<field>.*)" of column "kdb_rec" because there is no such column in data type '
@@ -95,6 +95,8 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     elif fields.get("s") == "kameleon":
         for code in "stcn":
             fields.pop(code, None)
+    if fields.get("C") == "44000" and "kdb_" in fields.get("M", ""):
+        fields.pop("D", None)  # the failing row: of the document
     if fields.get("C") == STALE_SQLSTATE:
         # The statement came by a road on which the proxy does not see it: out of a function, for one.
         fields["C"] = "0A000"
@@ -124,10 +126,16 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
     text = _SUBFIELD.sub("column ", text)
     if "kdb_" not in text:
         return text
-    text = _VIEW_WORD.sub("table", text)
+    entities = knowledge.snapshot.entities
+
+    def word(found: re.Match[str]) -> str:
+        entity = entities.get(int(found["id"]))
+        return "view" if entity is not None and entity.is_view else "table"
+
+    text = _VIEW_WORD.sub(word, text)
 
     def replace(found: re.Match[str]) -> str:
-        entity = knowledge.snapshot.entities.get(int(found["id"]))
+        entity = entities.get(int(found["id"]))
         quote = found["quote"]
         if found["what"] == "index":
             return found[0]

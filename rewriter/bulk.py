@@ -50,6 +50,8 @@ def bulk_insert(sql: str, resolver: Resolver, standard_conforming_strings: bool)
     statement.name(entity.entity_id)
     if not entity.is_shared:
         return statement
+    if not entity.is_table:
+        return None
     fields = entity.fields if columns is None else [field_of(statement, entity, token) for token in columns]
     if any(field.generated or field.identity == "a" for field in fields):
         return None  # each row has to say DEFAULT there

@@ -22,11 +22,11 @@ _HINT = "SET kameleon.default_storage = dedicated before CREATE TABLE makes an o
 
 
 def inner_query(statement: Statement) -> tuple[int, int] | None:
-    """The query within CREATE VIEW, CREATE MATERIALIZED VIEW and CREATE TABLE AS, as a token range."""
+    """The query within CREATE TABLE AS, as a token range."""
     if statement.word(0) != "create":
         return None
     token = _object(statement)
-    if statement.word(token) not in ("table", "view"):
+    if statement.word(token) != "table":
         return None
     end = len(statement.tokens)
     first = _top_level(statement, token, end, "as")
@@ -34,20 +34,7 @@ def inner_query(statement: Statement) -> tuple[int, int] | None:
         return None
     if statement.word(end - 1) == "data" and statement.word(end - 2) in ("with", "no"):
         end -= 2 if statement.word(end - 2) == "with" else 3
-    elif statement.words(end - 2, "check", "option"):
-        end -= 3
-        if statement.word(end) != "with":
-            end -= 1
     return first + 1, end
-
-
-def view_name(statement: Statement) -> str | None:
-    """What CREATE RECURSIVE VIEW calls its own query."""
-    for token in range(1, 6):
-        if statement.words(token, "recursive", "view") and statement.is_name(token + 2):
-            chain = statement.chain(token + 2)
-            return statement.tokens[chain.end - 1].value if chain is not None else None
-    return None
 
 
 _QUALIFIERS = frozenset(
@@ -82,6 +69,8 @@ def ddl(statement: Statement) -> None:
         _create(statement)
     elif verb == "alter":
         _alter(statement)
+    elif verb == "refresh":
+        _refresh(statement)
     elif verb in ("reindex", "cluster", "repack"):
         _refuse_named(statement, f"{verb.upper()} is not supported on a shared entity")
     _note_entities(statement)
@@ -96,8 +85,38 @@ def _create(statement: Statement) -> None:
     elif what == "schema":
         if _top_level(statement, token, end, "create") is not None:
             _refuse_named(statement, "CREATE SCHEMA with elements that name a shared entity is not supported")
+    elif what == "view":
+        if statement.word(token - 1) == "materialized":
+            _create_materialized_view(statement)
     elif what not in _CREATE_PASSES:
         _dedicate_named(statement, f"CREATE {what.upper()}")
+
+
+def _create_materialized_view(statement: Statement) -> None:
+    """CREATE MATERIALIZED VIEW v AS SELECT ...  ->  the same WITH NO DATA
+
+    A view's definition is the client's own, over the shells; its rows come through its shadow. The event trigger, which
+    makes the shadow, fills the view.
+    """
+    end = len(statement.tokens)
+    if statement.words(end - 3, "with", "no", "data"):
+        return
+    if statement.words(end - 2, "with", "data"):
+        statement.replace(end - 2, end, "WITH NO DATA")
+    else:
+        statement.insert_after(end - 1, " WITH NO DATA")
+    statement.prelude = _block(["PERFORM pg_catalog.set_config('kameleon.populate', 'on', true);"])
+
+
+def _refresh(statement: Statement) -> None:
+    """REFRESH MATERIALIZED VIEW runs the query of the view's shadow."""
+    token = 4 if statement.word(3) == "concurrently" else 3
+    chain = statement.chain(token)
+    if chain is None or statement.words(len(statement.tokens) - 3, "with", "no", "data"):
+        return
+    view = statement.resolver.entity(statement.parts(chain))
+    if view is not None and view.kind == "materialized view":
+        statement.prelude = _block([f"PERFORM kameleon.read_shadow({view.relid});"])
 
 
 def _routine(statement: Statement, token: int) -> None:
@@ -130,7 +149,7 @@ def _alter_table(statement: Statement, token: int) -> None:
     if chain is None:
         return
     end = len(statement.tokens)
-    entity = statement.resolver.shared(statement.parts(chain))
+    entity = statement.resolver.shared_table(statement.parts(chain))
     token = chain.end + (1 if statement.word(chain.end) == "*" else 0)
     actions = statement.items(token, end)
     referenced = _referenced(statement, chain.end, end)
@@ -381,7 +400,7 @@ def _entity_at(statement: Statement, token: int) -> Entity | None:
     if statement.word(token) == "only":
         token += 1
     chain = statement.chain(token)
-    return statement.resolver.shared(statement.parts(chain)) if chain is not None else None
+    return statement.resolver.shared_table(statement.parts(chain)) if chain is not None else None
 
 
 def _refusal(statement: Statement, token: int, message: str) -> RewriteError:
@@ -420,7 +439,7 @@ def _possible_entity(statement: Statement, token: int) -> Entity | None:
         return None
     parts = statement.parts(chain)
     for length in range(1, len(parts) + 1):
-        entity = statement.resolver.shared(parts[:length])
+        entity = statement.resolver.shared_table(parts[:length])
         if entity is not None:
             return entity
     return None

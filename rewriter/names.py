@@ -54,5 +54,10 @@ class Resolver:
         return next((by_schema[schema] for schema in schemas if schema in by_schema), ())
 
     def shared(self, parts: Sequence[str]) -> Entity | None:
+        """A shared table, or a view over one: what a query reads something else for."""
         entity = self.entity(parts)
         return entity if entity is not None and entity.is_shared else None
+
+    def shared_table(self, parts: Sequence[str]) -> Entity | None:
+        entity = self.shared(parts)
+        return entity if entity is not None and entity.is_table else None

@@ -77,8 +77,7 @@ class _Ctes:
         return False
 
 
-def parse(skeleton: Skeleton, tokens: list[Token], hidden: str | None = None) -> Tree:
-    """`hidden`: a name that the statement itself defines, as CREATE RECURSIVE VIEW does."""
+def parse(skeleton: Skeleton, tokens: list[Token]) -> Tree:
     try:
         statements = _POSTGRES.parse(skeleton.text)
     except (SqlglotError, RecursionError) as error:
@@ -86,7 +85,7 @@ def parse(skeleton: Skeleton, tokens: list[Token], hidden: str | None = None) ->
     if len(statements) != 1 or statements[0] is None:
         raise Unparsed(0)
     walk = _Walk(skeleton, tokens)
-    walk.node(statements[0], None, _Ctes(hidden, None) if hidden is not None else None)
+    walk.node(statements[0], None, None)
     if walk.seen != len(skeleton.relations):
         raise Unparsed(0, "the parser lost a relation")
     return walk.tree

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
-from rewriter.ddl import ddl, inner_query, view_name
+from rewriter.ddl import ddl, inner_query
 from rewriter.edits import Edit, in_order
 from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
 from rewriter.lexer import PUNCTUATION, names_in, tokenize
@@ -94,7 +94,7 @@ def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
     if kind is Kind.DDL:
         query = inner_query(statement)
         if query is not None and not statement.words(query[0], "execute"):
-            _query(statement, *query, named, hidden=view_name(statement))
+            _query(statement, *query, named)
         else:
             ddl(statement)
     elif kind in _UTILITIES:
@@ -111,9 +111,9 @@ def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
             _query(statement, *query, named)
 
 
-def _query(statement: Statement, first: int, end: int, named: frozenset[str], hidden: str | None = None) -> None:
+def _query(statement: Statement, first: int, end: int, named: frozenset[str]) -> None:
     skeleton = Mask(statement.tokens, statement.closing, named).skeleton(first, end)
-    tree = parse(skeleton, statement.tokens, hidden)
+    tree = parse(skeleton, statement.tokens)
     for rule in RULES:
         rule(statement, tree)
 

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION kameleon.notify_session(what text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     RAISE INFO USING MESSAGE = what, ERRCODE = 'KDB01';
-    IF what <> 'names' THEN
+    IF what NOT IN ('names', 'temporary') THEN
         PERFORM pg_catalog.pg_notify('kameleon', what);
     END IF;
 END
@@ -251,77 +251,13 @@ BEGIN
 END
 $$;
 
--- Drops the user's views over a view of ours and returns what it takes to make them again.
-CREATE OR REPLACE FUNCTION kameleon.take_down_views(view_oid oid) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found jsonb;
-    object record;
-BEGIN
-    WITH RECURSIVE dependent AS (
-        SELECT view_oid AS oid, 0 AS depth
-        UNION
-        SELECT r.ev_class, dependent.depth + 1
-        FROM dependent
-        JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = dependent.oid AND d.classid = 'pg_rewrite'::regclass
-        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> dependent.oid
-    )
-    SELECT jsonb_agg(jsonb_build_object(
-               'name', c.oid::regclass::text, 'kind', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END,
-               'query', pg_get_viewdef(c.oid), 'owner', pg_get_userbyid(c.relowner), 'acl', c.relacl::text,
-               'columns', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
-               'options', array_to_string(c.reloptions, ', '), 'comment', obj_description(c.oid, 'pg_class'),
-               'indexes', (SELECT jsonb_agg(pg_get_indexdef(i.indexrelid)) FROM pg_index i WHERE i.indrelid = c.oid),
-               'populated', c.relispopulated) ORDER BY t.depth)
-    INTO found
-    FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS t JOIN pg_class c ON c.oid = t.oid;
-    FOR object IN SELECT o.value ->> 'name' AS name, o.value ->> 'kind' AS kind
-                  FROM jsonb_array_elements(coalesce(found, '[]')) WITH ORDINALITY AS o (value, position) ORDER BY o.position DESC LOOP
-        EXECUTE format('DROP %s %s', object.kind, object.name);
-    END LOOP;
-    RETURN coalesce(found, '[]');
-END
-$$;
-
-CREATE OR REPLACE FUNCTION kameleon.put_up_views(dependents jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    object jsonb;
-    statement text;
-    granted record;
-BEGIN
-    FOR object IN SELECT o.value FROM jsonb_array_elements(dependents) WITH ORDINALITY AS o (value, position) ORDER BY o.position LOOP
-        EXECUTE format('CREATE %s %s (%s) %s AS %s', object ->> 'kind', object ->> 'name', object ->> 'columns',
-                       coalesce('WITH (' || (object ->> 'options') || ')', ''), rtrim(object ->> 'query', '; '))
-                || CASE WHEN object ->> 'kind' = 'MATERIALIZED VIEW' AND NOT (object ->> 'populated')::boolean THEN ' WITH NO DATA' ELSE '' END;
-        EXECUTE format('ALTER %s %s OWNER TO %I', object ->> 'kind', object ->> 'name', object ->> 'owner');
-        FOR granted IN
-            SELECT x.* FROM aclexplode((object ->> 'acl')::aclitem[]) AS x
-        LOOP
-            EXECUTE format('GRANT %s ON %s TO %s %s', granted.privilege_type, object ->> 'name',
-                           CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END,
-                           CASE WHEN granted.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END);
-        END LOOP;
-        IF object ->> 'comment' IS NOT NULL THEN
-            EXECUTE format('COMMENT ON %s %s IS %L', object ->> 'kind', object ->> 'name', object ->> 'comment');
-        END IF;
-        FOR statement IN SELECT jsonb_array_elements_text(nullif(object -> 'indexes', 'null')) LOOP
-            EXECUTE statement;
-        END LOOP;
-    END LOOP;
-END
-$$;
-
--- Puts the read view in step, keeping it (and the user's views over it) where columns were only renamed or added.
+-- Puts the read view in step, keeping it (and the shadows over it) where columns were only renamed or added.
 CREATE OR REPLACE FUNCTION kameleon.replace_read_view(entity int, columns text, child text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     view_name text := 'kdb_read_' || entity;
     view_oid oid := to_regclass(format('kameleon.%I', view_name));
     wanted record;
-    dependent record;
-    gone int2[];
-    dependents jsonb;
 BEGIN
     IF view_oid IS NOT NULL THEN
         SELECT bool_and(d.attnum IS NOT NULL AND (d.type_oid, d.type_modifier, d.collation_oid) = (a.atttypid, a.atttypmod, a.attcollation)) AS kept,
@@ -343,41 +279,9 @@ BEGIN
             EXECUTE format('CREATE OR REPLACE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
             RETURN;
         END IF;
-        -- the user's views that read what is gone, as for a table: an error, or CASCADE
-        SELECT ARRAY(SELECT a.attnum FROM pg_attribute a
-                     JOIN kameleon.kdb_field_definitions f ON f.entity_id = entity AND f.field_name = a.attname
-                     WHERE a.attrelid = view_oid AND a.attnum > 0
-                       AND (f.dropped OR (f.type_oid, f.type_modifier, f.collation_oid) <> (a.atttypid, a.atttypmod, a.attcollation)))
-        INTO gone;
-        FOR dependent IN
-            SELECT DISTINCT ON (r.ev_class) r.ev_class::regclass AS name, c.relkind, a.attname, f.dropped
-            FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
-            JOIN pg_class c ON c.oid = r.ev_class
-            JOIN pg_attribute a ON a.attrelid = view_oid AND a.attnum = d.refobjsubid
-            JOIN kameleon.kdb_field_definitions f ON f.entity_id = entity AND f.field_name = a.attname
-            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = view_oid AND d.refobjsubid = ANY (gone)
-              AND c.relnamespace <> 'kameleon'::regnamespace
-            ORDER BY r.ev_class, a.attnum
-        LOOP
-            IF NOT dependent.dropped THEN
-                RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                    MESSAGE = 'cannot alter type of a column used by a view or rule',
-                    DETAIL = format('rule _RETURN on view %s depends on column "%s"', dependent.name, dependent.attname);
-            ELSIF current_query() !~* '\mcascade\M' THEN
-                RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-                    MESSAGE = format('cannot drop column %I of table %s because other objects depend on it', dependent.attname,
-                                     (SELECT e.entity_name FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity)),
-                    DETAIL = format('view %s depends on column %I of table %s', dependent.name, dependent.attname,
-                                    (SELECT e.entity_name FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity)),
-                    HINT = 'Use DROP ... CASCADE to drop the dependent objects too.';
-            END IF;
-            EXECUTE format('DROP %s %s CASCADE', CASE dependent.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, dependent.name);
-        END LOOP;
-        dependents := kameleon.take_down_views(view_oid);
         EXECUTE format('DROP VIEW kameleon.%I', view_name);
         EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
         PERFORM kameleon.sync_key(entity);
-        PERFORM kameleon.put_up_views(dependents);
         RETURN;
     END IF;
     EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s FROM kameleon.%I AS kdb_document_row', view_name, columns, child);
@@ -398,6 +302,12 @@ DECLARE
     own_timeout text := current_setting('lock_timeout');
     patience interval := own_timeout::interval;
     began timestamptz := clock_timestamp();
+    shadows name[] := ARRAY(SELECT format('kdb_%s', n.name)
+                            FROM kameleon.kdb_entity_definitions e
+                            CROSS JOIN LATERAL unnest(kameleon.views_over(ARRAY[e.relid])) AS v (oid)
+                            JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
+                            CROSS JOIN LATERAL (VALUES (format('read_%s', d.view_id)), (format('write_%s_1', d.view_id))) AS n (name)
+                            WHERE e.entity_id = entity);
 BEGIN
     LOOP
         SELECT string_agg(format('kameleon.%I', c.relname), ', '
@@ -405,7 +315,8 @@ BEGIN
         INTO relations
         FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
-          AND (c.relname ~ ('^kdb_(insert|write|records)_' || entity || '_[0-9]+$') OR c.relname = 'kdb_read_' || entity);
+          AND (c.relname ~ ('^kdb_(insert|write|records)_' || entity || '_[0-9]+$') OR c.relname = 'kdb_read_' || entity
+               OR c.relname = ANY (shadows));
         EXIT WHEN relations IS NULL;
         BEGIN
             PERFORM set_config('lock_timeout', '100ms', true);
@@ -453,9 +364,12 @@ DECLARE
     instead jsonb := '{}';
     without_defaults record;
     taking_parts text := '';
+    views oid[];
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     PERFORM kameleon.lock_storage(entity);
+    views := kameleon.views_over(ARRAY[definition.relid]);
+    PERFORM kameleon.drop_shadows(views);
     child := kameleon.child_name(definition);
     write_view := format('kdb_write_%s_%s', entity, definition.storage_generation);
     insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
@@ -645,6 +559,7 @@ BEGIN
     PERFORM kameleon.set_guard(entity);
     PERFORM kameleon.depend_silently(d.classid, d.objid)
     FROM kameleon.storage_objects(entity) AS d;
+    PERFORM kameleon.make_shadows(views);
 END
 $$;
 

@@ -302,11 +302,15 @@ BEGIN
                 PERFORM kameleon.sync_entity(entity, command.command_tag);
             END LOOP;
             entity := NULL;
-        ELSIF command.object_type IN ('view', 'materialized view', 'foreign table', 'sequence') THEN
+        ELSIF command.object_type IN ('view', 'materialized view', 'view column', 'materialized view column', 'foreign table', 'sequence') THEN
             PERFORM kameleon.notify_session('names');
         END IF;
         IF command.command_tag LIKE 'ALTER %' THEN
             PERFORM kameleon.follow_names(command.classid, command.objid, command.command_tag);
+        END IF;
+        IF command.classid = 'pg_class'::regclass AND command.objid IN (SELECT c.oid FROM pg_class c WHERE c.relkind IN ('v', 'm'))
+           AND command.command_tag NOT IN ('COMMENT', 'SECURITY LABEL', 'REFRESH MATERIALIZED VIEW') THEN
+            PERFORM kameleon.sync_view(command.objid);
         END IF;
         IF command.command_tag = 'COMMENT' THEN
             entity := NULL;
@@ -334,6 +338,8 @@ BEGIN
         END LOOP;
         PERFORM kameleon.dedicate_where_needed(tg_tag);
     END IF;
+    PERFORM kameleon.sync_view_privileges();
+    PERFORM kameleon.after_materialized_view(tg_tag, (SELECT c.objid FROM pg_event_trigger_ddl_commands() AS c WHERE c.command_tag = 'CREATE MATERIALIZED VIEW'));
     PERFORM set_config('kameleon.internal', '', true);
 END
 $$;
@@ -349,6 +355,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
+    PERFORM kameleon.forget_views(ARRAY(SELECT o.objid FROM pg_event_trigger_dropped_objects() AS o
+                                        WHERE o.object_type IN ('view', 'materialized view') AND o.schema_name <> 'kameleon'));
     FOR object IN SELECT * FROM pg_event_trigger_dropped_objects() LOOP
         CONTINUE WHEN object.schema_name = 'kameleon';
         IF object.is_temporary OR object.object_type IN ('view', 'materialized view', 'foreign table') THEN

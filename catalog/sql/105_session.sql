@@ -34,16 +34,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE e.entity_id = entity
+    UNION ALL SELECT kameleon.view_json(d.view_id) FROM kameleon.kdb_view_definitions d WHERE d.view_id = entity
 $$;
 
 -- Every relation that could be taken for an entity because it has the name of one, and the entities themselves.
 CREATE OR REPLACE FUNCTION kameleon.hiding_relations() RETURNS TABLE (schema_oid oid, schema_name name, relation_name name, is_entity boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.oid, n.nspname, c.relname, e.entity_id IS NOT NULL
+    SELECT n.oid, n.nspname, c.relname, e.entity_id IS NOT NULL OR d.view_id IS NOT NULL
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid
-    WHERE (c.relname IN (SELECT named.entity_name FROM kameleon.kdb_entity_definitions named)
+    LEFT JOIN kameleon.kdb_view_definitions d ON d.relid = c.oid
+    WHERE (c.relname IN (SELECT named.entity_name FROM kameleon.kdb_entity_definitions named
+                         UNION ALL SELECT v.relname FROM kameleon.kdb_view_definitions named JOIN pg_class v ON v.oid = named.relid)
            -- a temporary table comes before a system catalog
            OR (c.relnamespace = pg_my_temp_schema() AND c.relname ~ '^pg_'))
       AND c.relkind NOT IN ('i', 'I', 't', 'c')
@@ -58,6 +61,12 @@ BEGIN
 END
 $$;
 
+-- The numbers of this session's own temporary views.
+CREATE OR REPLACE FUNCTION kameleon.temporary_views() RETURNS SETOF int
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT d.view_id FROM pg_class c JOIN kameleon.kdb_view_definitions d ON d.relid = c.oid WHERE c.relnamespace = pg_my_temp_schema()
+$$;
+
 -- How this session resolves names now, and the entities `touched` as its transaction sees them.
 -- SECURITY INVOKER: current_schemas() answers for the client's role.
 CREATE OR REPLACE FUNCTION kameleon.session_state(touched int[]) RETURNS json
@@ -69,7 +78,8 @@ LANGUAGE sql STABLE AS $$
         -- an entity in a schema that the client may not use hides itself: PostgreSQL is left to refuse it
         'hiding', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(h.schema_name, h.relation_name)), '[]') FROM kameleon.hiding_relations() AS h
                    WHERE h.is_entity IS FALSE OR NOT pg_catalog.has_schema_privilege(h.schema_oid, 'USAGE')),
-        'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}') FROM pg_catalog.unnest(touched) AS t (entity)))
+        'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}')
+                     FROM (SELECT pg_catalog.unnest(touched) UNION SELECT kameleon.temporary_views()) AS t (entity)))
 $$;
 
 -- Every entity as the proxy's snapshot wants it.
@@ -77,7 +87,10 @@ CREATE OR REPLACE FUNCTION kameleon.catalog_json() RETURNS json
 LANGUAGE sql STABLE AS $$
     SELECT json_object_agg(known.entity, known.definition)
     FROM (SELECT s.number AS entity, kameleon.shown_catalog_json(s.number, s.catalog) AS definition FROM kameleon.shown_catalogs() AS s
-          UNION ALL SELECT e.entity_id, kameleon.entity_json(e.entity_id) FROM kameleon.kdb_entity_definitions e) AS known
+          UNION ALL SELECT e.entity_id, kameleon.entity_json(e.entity_id) FROM kameleon.kdb_entity_definitions e
+          -- of temporary views only their own session knows
+          UNION ALL SELECT d.view_id, kameleon.view_json(d.view_id) FROM kameleon.kdb_view_definitions d
+                    JOIN pg_class c ON c.oid = d.relid AND c.relpersistence <> 't') AS known
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.document_statistics(entity int, OUT row_estimate bigint, OUT total_bytes bigint)

@@ -79,10 +79,12 @@ DECLARE
     unproven oid[] := kameleon.unproven_foreign_keys(tied);
     definition kameleon.kdb_entity_definitions;
     why text;
+    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
 BEGIN
     FOREACH definition IN ARRAY tied LOOP
         PERFORM kameleon.fill_shells(definition.relid, false);
     END LOOP;
+    PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.drop_documents(tied);
     FOREACH definition IN ARRAY tied LOOP
         why := CASE WHEN definition.relid = relation THEN reason
@@ -96,6 +98,7 @@ BEGIN
         RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
     END LOOP;
     PERFORM kameleon.prove_foreign_keys(unproven);
+    PERFORM kameleon.make_shadows(views);
 END
 $$;
 
@@ -108,7 +111,7 @@ BEGIN
     FOREACH definition IN ARRAY entities LOOP
         PERFORM kameleon.drop_foreign_keys(definition.entity_id);
         PERFORM kameleon.drop_views(definition.entity_id);
-        PERFORM kameleon.drop_read_view(definition);
+        EXECUTE format('DROP VIEW kameleon.%I', 'kdb_read_' || definition.entity_id);
     END LOOP;
     -- all at once: foreign keys may tie them to each other
     EXECUTE (SELECT 'DROP TABLE ' || string_agg(format('kameleon.%I', kameleon.child_name(e)), ', ') FROM unnest(entities) AS e);
@@ -118,23 +121,6 @@ BEGIN
         DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id AND dropped;
         UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = definition.entity_id AND missing_value IS NOT NULL;
     END LOOP;
-END
-$$;
-
--- Views of the user's that read the entity read its table from now on.
-CREATE OR REPLACE FUNCTION kameleon.drop_read_view(definition kameleon.kdb_entity_definitions) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    view_name text := 'kdb_read_' || (definition).entity_id;
-    dependents jsonb := kameleon.take_down_views(format('kameleon.%I', view_name)::regclass);
-BEGIN
-    EXECUTE format('DROP VIEW kameleon.%I', view_name);
-    PERFORM kameleon.put_up_views((
-        SELECT coalesce(jsonb_agg(d.value || jsonb_build_object('query',
-                   regexp_replace(d.value ->> 'query', '\mkameleon\.' || view_name || '\M',
-                                  replace(format('%I.%I', (definition).schema_name, (definition).entity_name), '\', '\\'), 'g'))
-                   ORDER BY d.position), '[]')
-        FROM jsonb_array_elements(dependents) WITH ORDINALITY AS d (value, position)));
 END
 $$;
 
@@ -199,6 +185,10 @@ BEGIN
     LOOP
         PERFORM kameleon.make_dedicated(definition.relid, coalesce(kameleon.obstacle(definition.relid), format('%s uses it', pg_describe_object(class_oid, object_oid, 0))), tag);
     END LOOP;
+    -- the same for a view over entities: a trigger or rule of its own sees the rows that the view has
+    PERFORM kameleon.dedicate_behind(v.relid, format('%s uses it', pg_describe_object(class_oid, object_oid, 0)))
+    FROM (SELECT DISTINCT w.relid FROM pg_depend d JOIN kameleon.kdb_view_definitions w ON w.relid = d.refobjid
+          WHERE d.classid = class_oid AND d.objid = object_oid AND d.refclassid = 'pg_class'::regclass) AS v;
 END
 $$;
 

@@ -6,7 +6,7 @@ from catalog.model import Entity, Field
 from rewriter.errors import SYNTAX_ERROR, RewriteError
 from rewriter.parts import Assignment, Relation
 from rewriter.rules.column_parts import ColumnParts, is_part
-from rewriter.rules.columns import cannot_update, field_of, is_default, target_name
+from rewriter.rules.columns import cannot_update, cannot_write, field_of, is_default, name_target, target_name
 from rewriter.statement import Statement
 
 
@@ -21,15 +21,17 @@ def assignments(statement: Statement, entity: Entity, target: Relation, made: tu
     for assignment in made:
         fields = [field_of(statement, entity, first) for first, _ in assignment.targets]
         for place, field in zip(assignment.targets, fields, strict=True):
+            if field.target is None:
+                raise cannot_write(entity, field, "update")
             if is_part(place):
-                parts.add(place)
+                parts.add(place, field)
                 continue
             if field.name in seen:
                 raise RewriteError(f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR)
             seen.add(field.name)
-            statement.insert_before(place[0], "kdb_rec.")
+            name_target(statement, place[0], field, "kdb_rec.")
             if not field.generated:
-                names.append(field.name)
+                names.append(field.written)
         _values(statement, assignment, fields)
     added = ", kdb_keys = " + statement.keys_literal(names)
     if parts.are_any:

@@ -6,7 +6,9 @@ to in an element of kdb_parts, one for each, and kdb_paths tells what part it is
 
 from __future__ import annotations
 
+from catalog.model import Field
 from rewriter.parts import Unparsed
+from rewriter.rules.columns import name_target
 from rewriter.statement import Statement
 
 
@@ -22,10 +24,10 @@ class ColumnParts:
         self._row = row
         self._paths: list[str] = []
 
-    def add(self, target: tuple[int, int]) -> None:
+    def add(self, target: tuple[int, int], field: Field) -> None:
         """a[1]  ->  kdb_parts[1].a[1]"""
-        self._paths.append(self._path(*target))
-        self._statement.insert_before(target[0], f"kdb_parts[{len(self._paths)}].")
+        self._paths.append(self._path(field.written, *target))
+        name_target(self._statement, target[0], field, f"kdb_parts[{len(self._paths)}].")
         if self._row is not None:
             self._write_bounds(*target)
 
@@ -36,10 +38,10 @@ class ColumnParts:
     def literal(self) -> str:
         return self._statement.keys_literal(self._paths)
 
-    def _path(self, first: int, end: int) -> str:
+    def _path(self, column: str, first: int, end: int) -> str:
         """{a,[1]} or {c,.f}, as kameleon.assign_part reads it; subscripts that follow each other are one step."""
         statement = self._statement
-        steps = [statement.tokens[first].value]
+        steps = [column]
         token = first + 1
         while token < end:
             if statement.word(token) == "." and statement.is_name(token + 1):

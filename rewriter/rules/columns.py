@@ -77,6 +77,22 @@ def cannot_insert(field: Field) -> RewriteError:
     )
 
 
+def name_target(statement: Statement, token: int, field: Field, place: str) -> None:
+    """A target column, as a sub-field of the write view's `place`."""
+    if field.written == field.name:
+        statement.insert_before(token, place)
+    else:
+        statement.replace(token, token + 1, place + quote(field.written))
+
+
+def cannot_write(view: Entity, field: Field, verb: str) -> RewriteError:
+    return RewriteError(
+        f'cannot {verb} column "{field.name}" of view "{view.name}"',
+        sqlstate=FEATURE_NOT_SUPPORTED,
+        detail="View columns that are not columns of their base relation are not updatable.",
+    )
+
+
 def cannot_update(field: Field) -> RewriteError:
     detail = (
         f'Column "{field.name}" is a generated column.'

@@ -22,8 +22,8 @@ def copy(statement: Statement) -> None:
         return
     if not entity.is_catalog:
         statement.name(entity.entity_id)
-    if not entity.is_shared:
-        return
+    if not entity.is_shared or entity.is_view:
+        return  # of a view PostgreSQL refuses it
     token = chain.end
     columns: tuple[int, int] | None = None
     if statement.word(token) == "(":

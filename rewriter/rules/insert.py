@@ -15,6 +15,7 @@ def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     """INSERT INTO orders VALUES (1)  ->  INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"""
     if (
         parts.conflict is not None
+        or entity.is_view
         or uses_system_columns(statement, tree, parts.returning)
         or (parts.overriding_user and not _is_plain_values(parts))
     ):

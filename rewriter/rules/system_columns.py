@@ -52,7 +52,8 @@ def _entity(statement: Statement, item: Item) -> Entity | None:
     """The shared entity that the item reads; a target is read through the write view anyhow."""
     if item.relation is None or item.is_cte or item.dml is not None:
         return None
-    return statement.resolver.shared(statement.parts(item.relation.chain))
+    entity = statement.resolver.shared(statement.parts(item.relation.chain))
+    return None if entity is not None and entity.is_view else entity
 
 
 def _meant(statement: Statement, reference: Reference) -> list[Item]:
@@ -89,8 +90,6 @@ def _check(statement: Statement, reference: Reference, item: Item) -> None:
         what = "with names for its columns in FROM"
     elif not item.relation.takes_alias:
         what = "in TABLE"
-    elif statement.word(0) == "create" and any(statement.word(token) == "view" for token in range(1, 6)):
-        what = "in a view"
     if what is not None:
         name = statement.tokens[reference.chain.end - 1].value
         raise statement.refuse(

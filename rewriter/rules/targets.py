@@ -24,6 +24,8 @@ def targets(statement: Statement, tree: Tree) -> None:
             statement.name(entity.entity_id)
             if not entity.is_shared:
                 continue
+            if entity.is_view and not entity.write_oid:
+                continue  # a view that is not written through: PostgreSQL says why
             if isinstance(item.dml, Insert):
                 insert(statement, tree, entity, item.dml)
             elif isinstance(item.dml, Update):

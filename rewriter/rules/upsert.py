@@ -1,4 +1,5 @@
-"""INSERT ... ON CONFLICT goes to the write view: columns as fields of its record, and what each row gives."""
+"""INSERT ... ON CONFLICT and any INSERT into a client's view go to the write view: columns as fields of its record,
+and what each row gives."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from rewriter.parse import Tree
 from rewriter.parts import Core, Insert
 from rewriter.rules.assignments import assignments
 from rewriter.rules.column_parts import ColumnParts, is_part
-from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
+from rewriter.rules.columns import cannot_insert, cannot_write, field_of, is_default, name_target, replace_target
 from rewriter.rules.returning import returning
 from rewriter.statement import Statement
 
@@ -55,7 +56,10 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> _Columns:
         fields = []
     else:
         fields = fields[: _given(statement, parts, len(fields))]
-    listed = "".join(f"kdb_rec.{quote(field.name)}, " for field in fields)
+    for field in fields:
+        if field.target is None:
+            raise cannot_write(entity, field, "insert into")
+    listed = "".join(f"kdb_rec.{quote(field.written)}, " for field in fields)
     statement.insert_after(parts.head_end, f" ({listed}kdb_keys)")
     return _Columns(fields, [False] * len(fields), None)
 
@@ -66,12 +70,14 @@ def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, in
     column_parts = ColumnParts(statement)
     for target in statement.items(*columns):
         field = field_of(statement, entity, target[0], is_insert=True)
+        if field.target is None:
+            raise cannot_write(entity, field, "insert into")
         if is_part(target):
-            column_parts.add(target)
+            column_parts.add(target, field)
         elif field in fields:
             raise statement.refuse(target[0], f'column "{field.name}" specified more than once', sqlstate="42701")
         else:
-            statement.insert_before(target[0], "kdb_rec.")
+            name_target(statement, target[0], field, "kdb_rec.")
         fields.append(field)
         are_parts.append(is_part(target))
     paths = column_parts.literal() + "::text[]" if column_parts.are_any else None
@@ -145,7 +151,7 @@ def _row(statement: Statement, parts: Insert, columns: _Columns, row: tuple[int,
         elif field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
         else:
-            keys.append(field.name)
+            keys.append(field.written)
     statement.insert_before(row[1] - 1, ", " + _keys_and_paths(statement, keys, columns))
 
 
@@ -165,7 +171,7 @@ def _keys(statement: Statement, parts: Insert, columns: _Columns) -> str:
             continue
         if field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
-        given.append(field.name)
+        given.append(field.written)
     return _keys_and_paths(statement, given, columns)
 
 

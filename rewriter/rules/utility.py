@@ -16,7 +16,7 @@ def truncate(statement: Statement) -> None:
     for start, end in statement.items(first, len(statement.tokens)):
         is_only = statement.word(start) == "only"
         entity, chain = _entity(statement, start + (1 if is_only else 0))
-        if entity is None or chain is None:
+        if entity is None or chain is None or not entity.is_table:
             continue
         if not is_only:
             statement.insert_before(start, "ONLY ")
@@ -32,7 +32,7 @@ def lock(statement: Statement) -> None:
         entity, chain = _entity(statement, start + (1 if is_only else 0))
         if entity is None or chain is None:
             continue
-        if not is_only:
+        if not is_only and entity.is_table:
             statement.insert_before(start, "ONLY ")
         last = chain.end - 1
         if chain.end < end and statement.word(chain.end) == "*":
@@ -52,7 +52,7 @@ def vacuum(statement: Statement) -> None:
             first = statement.partner(first) + 1
     for start, end in statement.items(first, len(statement.tokens)):
         entity, _ = _entity(statement, start + (1 if statement.word(start) == "only" else 0))
-        if entity is not None:
+        if entity is not None and entity.is_table:
             statement.replace(start, end, entity.child_name)
 
 

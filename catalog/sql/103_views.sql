@@ -1,0 +1,413 @@
+-- Views that users make over entities. Re-created on every install.
+--
+-- A view stands in PostgreSQL's catalogs just as its CREATE VIEW said, over the shells. Beside it stands its *shadow*,
+-- kdb_read_<number>, the same query over the entities' read views and other views' shadows, and where the view can be
+-- updated, kdb_write_<number>_1, over the write view of the entity behind it. The proxy names the shadow where the
+-- client names the view. What depends on the view, who may use it and how it is shown is PostgreSQL's own business.
+--
+-- PostgreSQL itself writes the shadow's query: pg_get_viewdef() prints the names that relations have at that moment.
+
+-- What a query reads in a relation's stead; NULL for a relation that is read itself.
+CREATE OR REPLACE FUNCTION kameleon.stand_in(relation oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.relnamespace = 'kameleon'::regnamespace AND c.relname = 'kdb_read_' || e.entity_id
+    WHERE e.relid = relation AND e.storage_mode = 'shared'
+    UNION ALL
+    SELECT c.oid FROM kameleon.kdb_view_definitions d
+    JOIN pg_class v ON v.oid = d.relid AND v.relkind = 'v'
+    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = 'kdb_read_' || d.view_id
+    WHERE d.relid = relation
+$$;
+
+-- What is written to in a relation's stead.
+CREATE OR REPLACE FUNCTION kameleon.write_stand_in(relation oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.relnamespace = 'kameleon'::regnamespace AND c.relname = format('kdb_write_%s_%s', e.entity_id, e.storage_generation)
+    WHERE e.relid = relation AND e.storage_mode = 'shared'
+    UNION ALL
+    SELECT c.oid FROM kameleon.kdb_view_definitions d
+    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = format('kdb_write_%s_1', d.view_id)
+    WHERE d.relid = relation
+$$;
+
+-- The relations that a view's query names.
+CREATE OR REPLACE FUNCTION kameleon.view_sources(view_oid oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT d.refobjid
+    FROM pg_rewrite r
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+    WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
+$$;
+
+-- The views over these relations, over those, and so on, each behind what it reads. A materialized view has rows of its
+-- own: what reads it does not read further.
+CREATE OR REPLACE FUNCTION kameleon.views_over(relations oid[]) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE dependent AS (
+        SELECT r.oid, 0 AS depth, true AS goes_on FROM unnest(relations) AS r (oid)
+        UNION
+        SELECT c.oid, dependent.depth + 1, c.relkind = 'v'
+        FROM dependent
+        JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = dependent.oid AND d.classid = 'pg_rewrite'::regclass
+        JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> dependent.oid AND r.rulename = '_RETURN'
+        JOIN pg_class c ON c.oid = r.ev_class AND c.relnamespace <> 'kameleon'::regnamespace AND c.relname !~ '^kdb_(read|write)_[0-9]'
+        WHERE dependent.goes_on
+    )
+    SELECT coalesce(array_agg(t.oid ORDER BY t.depth, t.oid), '{}')
+    FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS t
+$$;
+
+-- Drops the shadows of these views, the last first.
+CREATE OR REPLACE FUNCTION kameleon.drop_shadows(views oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    shadow text;
+BEGIN
+    FOR shadow IN
+        SELECT format('%I.%I', n.nspname, c.relname)
+        FROM unnest(views) WITH ORDINALITY AS v (oid, position)
+        JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
+        JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema())
+            AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_1', d.view_id))
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        ORDER BY v.position DESC
+    LOOP
+        EXECUTE format('DROP VIEW %s', shadow);
+    END LOOP;
+END
+$$;
+
+-- A view's query as PostgreSQL prints it, with other relations' names in the place of `relations`' own: they bear those
+-- names while it is printed, in a subtransaction that is undone.
+CREATE OR REPLACE FUNCTION kameleon.view_query(view_oid oid, relations oid[], stand_ins oid[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+DECLARE
+    query text;
+    name record;
+BEGIN
+    BEGIN
+        FOR i IN 1 .. cardinality(relations) LOOP
+            SELECT c.relname, c.relnamespace INTO STRICT name FROM pg_class c WHERE c.oid = stand_ins[i];
+            UPDATE pg_class SET relname = 'kdb_aside_' || oid WHERE oid = stand_ins[i];
+            UPDATE pg_class SET relname = name.relname, relnamespace = name.relnamespace WHERE oid = relations[i];
+        END LOOP;
+        query := rtrim(pg_get_viewdef(view_oid), '; ');
+        RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
+    EXCEPTION WHEN SQLSTATE 'KDB03' THEN
+        RETURN (query);
+    END;
+END
+$$;
+
+-- A shadow has its view's owner, grants and options. Nobody is told that they depend on a role: the view is.
+CREATE OR REPLACE FUNCTION kameleon.sync_shadow_privileges(view_oid oid, shadow oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_view pg_class;
+BEGIN
+    SELECT c.* INTO STRICT of_view FROM pg_class c WHERE c.oid = view_oid;
+    IF of_view.relowner <> (SELECT c.relowner FROM pg_class c WHERE c.oid = shadow) THEN
+        EXECUTE format('ALTER VIEW %s OWNER TO %I', shadow::regclass, pg_get_userbyid(of_view.relowner));
+    END IF;
+    UPDATE pg_class SET relacl = of_view.relacl WHERE oid = shadow;
+    UPDATE pg_attribute s SET attacl = a.attacl
+    FROM pg_attribute a
+    WHERE a.attrelid = view_oid AND s.attrelid = shadow AND s.attname = a.attname AND s.attacl IS DISTINCT FROM a.attacl;
+    DELETE FROM pg_shdepend
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid = 'pg_class'::regclass AND objid = shadow AND deptype IN ('o', 'a');
+END
+$$;
+
+-- Makes a view's shadows anew; a view that reads no shared entity (any more) has none.
+CREATE OR REPLACE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    relation pg_class;
+    sources oid[];
+    stand_ins oid[];
+    number int;
+    shadow text;
+    columns text;
+    options text;
+    differing text;
+    problem text;
+BEGIN
+    SELECT c.* INTO relation FROM pg_class c WHERE c.oid = view_oid;
+    SELECT array_agg(s.oid), array_agg(kameleon.stand_in(s.oid)) INTO sources, stand_ins
+    FROM kameleon.view_sources(view_oid) AS s (oid) WHERE kameleon.stand_in(s.oid) IS NOT NULL;
+    SELECT d.view_id INTO number FROM kameleon.kdb_view_definitions d WHERE d.relid = view_oid;
+    IF sources IS NULL OR relation.oid IS NULL THEN
+        IF number IS NOT NULL THEN
+            DELETE FROM kameleon.kdb_view_definitions WHERE relid = view_oid;
+            PERFORM kameleon.notify_session(number::text);
+        END IF;
+        RETURN;
+    END IF;
+    IF number IS NULL THEN
+        -- temporary views went with their sessions
+        DELETE FROM kameleon.kdb_view_definitions d WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relid);
+        INSERT INTO kameleon.kdb_view_definitions (view_id, relid)
+        VALUES (nextval(pg_get_serial_sequence('kameleon.kdb_entity_definitions', 'entity_id')), view_oid)
+        RETURNING view_id INTO number;
+    END IF;
+    shadow := format('%s.kdb_read_%s', CASE relation.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END, number);
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns
+    FROM pg_attribute a WHERE a.attrelid = view_oid AND a.attnum > 0 AND NOT a.attisdropped;
+    SELECT ' WITH (' || string_agg(o, ', ') || ')' INTO options
+    FROM unnest(relation.reloptions) AS o WHERE relation.relkind = 'v' AND o !~ '^check_option=';
+    BEGIN
+        BEGIN
+            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.view_query(view_oid, sources, stand_ins));
+        EXCEPTION WHEN undefined_column THEN
+            -- system columns, which the entities' write views have
+            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''),
+                           kameleon.view_query(view_oid, sources, ARRAY(
+                               SELECT coalesce((SELECT kameleon.write_stand_in(e.relid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = s.source), s.stand_in)
+                               FROM unnest(sources, stand_ins) WITH ORDINALITY AS s (source, stand_in, position) ORDER BY s.position)));
+        END;
+    EXCEPTION
+        WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
+            RAISE;
+        WHEN OTHERS THEN
+            problem := SQLERRM;
+    END;
+    SELECT string_agg(quote_ident(v.attname), ', ') INTO differing
+    FROM pg_attribute v LEFT JOIN pg_attribute s ON s.attrelid = to_regclass(shadow) AND s.attnum > 0 AND s.attname = v.attname
+    WHERE v.attrelid = view_oid AND v.attnum > 0 AND NOT v.attisdropped
+      AND (v.atttypid, v.atttypmod, v.attcollation) IS DISTINCT FROM (s.atttypid, s.atttypmod, s.attcollation);
+    IF problem IS NOT NULL OR differing IS NOT NULL THEN
+        IF to_regclass(shadow) IS NOT NULL THEN
+            EXECUTE format('DROP VIEW %s', shadow);
+        END IF;
+        PERFORM kameleon.dedicate_behind(view_oid, format('view "%s" cannot read documents: %s', relation.relname,
+                                                          coalesce(problem, format('%s would be of another type', differing))));
+        RETURN;
+    END IF;
+    PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
+    PERFORM kameleon.depend_silently('pg_class'::regclass, shadow::regclass);
+    PERFORM kameleon.depend_silently('pg_rewrite'::regclass, r.oid) FROM pg_rewrite r WHERE r.ev_class = shadow::regclass;
+    PERFORM kameleon.make_write_shadow(view_oid, number, columns, sources, stand_ins);
+    PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
+END
+$$;
+
+-- Makes the shared entities that a view reads dedicated, those behind other views too; its shadows are gone then.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_behind(view_oid oid, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source oid;
+BEGIN
+    FOR source IN SELECT s.oid FROM kameleon.view_sources(view_oid) AS s (oid) LOOP
+        IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = source AND e.storage_mode = 'shared') THEN
+            PERFORM kameleon.make_dedicated(source, reason, 'CREATE VIEW');
+        ELSIF EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = source) THEN
+            PERFORM kameleon.dedicate_behind(source, reason);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- The relation that a view which can be updated automatically is over: the first in its query.
+CREATE OR REPLACE FUNCTION kameleon.view_base(view_oid oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT found.relation[1]::oid
+    FROM pg_rewrite r, regexp_matches(r.ev_action::text, ':relid ([0-9]+)', 'g') WITH ORDINALITY AS found (relation, position)
+    WHERE r.ev_class = view_oid AND r.rulename = '_RETURN' AND found.relation[1]::oid NOT IN (0, view_oid)
+    ORDER BY found.position LIMIT 1
+$$;
+
+-- The column of `view_base` that each column of such a view is, by attnum; 0 for an expression. From the origins that
+-- the query's outermost target list tells of.
+CREATE OR REPLACE FUNCTION kameleon.view_base_columns(view_oid oid) RETURNS int2[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH token AS (
+        SELECT t.found[1] AS token, t.found[2]::int AS number, t.found[3]::int2 AS origin,
+               sum(CASE t.found[1] WHEN '{' THEN 1 WHEN '}' THEN -1 ELSE 0 END) OVER (ORDER BY t.position) AS depth
+        FROM pg_rewrite r,
+             regexp_matches(r.ev_action::text,
+                            '(\\.|[{}]|:resno (\d+) :resname (?:\\.|[^\s\\])+ :ressortgroupref \d+ :resorigtbl \d+ :resorigcol (\d+))',
+                            'g') WITH ORDINALITY AS t (found, position)
+        WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
+    )
+    SELECT array_agg(CASE WHEN pg_column_is_updatable(view_oid, number::int2, false) THEN origin ELSE 0 END ORDER BY number)
+    FROM token WHERE depth = 2 AND number IS NOT NULL
+$$;
+
+-- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view.
+CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, number int, columns text, sources oid[], stand_ins oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    base oid := kameleon.view_base(view_oid);
+    base_view oid := kameleon.write_stand_in(base);
+    through kameleon.kdb_view_definitions;
+    columns_written int2[];
+    shadow text := format('%s.kdb_write_%s_1', (SELECT CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END FROM pg_class c WHERE c.oid = view_oid), number);
+    options text := (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view_oid);
+BEGIN
+    UPDATE kameleon.kdb_view_definitions d SET base_relid = NULL, base_columns = NULL WHERE d.relid = view_oid AND d.base_relid IS NOT NULL;
+    IF base_view IS NULL OR pg_relation_is_updatable(view_oid, false) = 0
+       OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = view_oid)
+       OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = view_oid AND r.rulename <> '_RETURN')
+       OR EXISTS (SELECT FROM pg_attrdef a WHERE a.adrelid = view_oid) THEN
+        RETURN;
+    END IF;
+    columns_written := kameleon.view_base_columns(view_oid);
+    SELECT d.* INTO through FROM kameleon.kdb_view_definitions d WHERE d.relid = base;
+    IF FOUND THEN
+        base := through.base_relid;
+        columns_written := ARRAY(SELECT coalesce(through.base_columns[c.attnum], 0) FROM unnest(columns_written) WITH ORDINALITY AS c (attnum, position) ORDER BY c.position);
+    END IF;
+    stand_ins[array_position(sources, kameleon.view_base(view_oid))] := base_view;
+    BEGIN
+        EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s', shadow, columns, coalesce(options, ''),
+                       regexp_replace(kameleon.view_query(view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
+    EXCEPTION
+        WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
+            RAISE;
+        -- whole rows of the write view are no rows of the table: such a view is only read
+        WHEN cannot_coerce OR datatype_mismatch OR undefined_function THEN
+            RETURN;
+    END;
+    PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
+    PERFORM kameleon.depend_silently('pg_class'::regclass, shadow::regclass);
+    PERFORM kameleon.depend_silently('pg_rewrite'::regclass, r.oid) FROM pg_rewrite r WHERE r.ev_class = shadow::regclass;
+    UPDATE kameleon.kdb_view_definitions d SET base_relid = base, base_columns = columns_written WHERE d.relid = view_oid;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.make_shadows(views oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR i IN 1 .. cardinality(views) LOOP
+        PERFORM kameleon.make_shadow(views[i]);
+    END LOOP;
+END
+$$;
+
+-- After DDL on a view: its shadows anew, and those of the views over it.
+CREATE OR REPLACE FUNCTION kameleon.sync_view(view_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    views oid[] := view_oid || kameleon.views_over(ARRAY[view_oid]);
+BEGIN
+    PERFORM kameleon.drop_shadows(views);
+    PERFORM kameleon.make_shadows(views);
+END
+$$;
+
+-- After DROP of views, by their numbers.
+CREATE OR REPLACE FUNCTION kameleon.forget_views(dropped oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    number int;
+BEGIN
+    PERFORM kameleon.drop_shadows(ARRAY(SELECT d.relid FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (dropped) ORDER BY d.view_id));
+    FOR number IN DELETE FROM kameleon.kdb_view_definitions WHERE relid = ANY (dropped) RETURNING view_id LOOP
+        PERFORM kameleon.notify_session(number::text);
+    END LOOP;
+END
+$$;
+
+-- After DDL that may have changed owners or grants.
+CREATE OR REPLACE FUNCTION kameleon.sync_view_privileges() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT kameleon.sync_shadow_privileges(v.oid, s.oid)
+    FROM kameleon.kdb_view_definitions d
+    JOIN pg_class v ON v.oid = d.relid
+    JOIN pg_class s ON s.relkind = 'v' AND s.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_1', d.view_id))
+        AND s.relnamespace = CASE v.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
+    WHERE (v.relowner, v.relacl::text) IS DISTINCT FROM (s.relowner, s.relacl::text)
+       OR EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = s.oid AND b.attname = a.attname
+                  WHERE a.attrelid = v.oid AND a.attacl IS DISTINCT FROM b.attacl)
+$$;
+
+-- A view as the proxy's snapshot wants it; NULL where there is none. Each column with what it is of the table written to.
+CREATE OR REPLACE FUNCTION kameleon.view_json(number int) RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT json_build_object(
+        'entity_id', d.view_id, 'schema', n.nspname, 'name', c.relname, 'relid', c.oid::bigint,
+        'kind', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, 'temporary', c.relpersistence = 't',
+        -- a materialized view has rows of its own: queries read those
+        'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', 1, 'child_name', NULL,
+        'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
+        'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
+                                             (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
+                  FROM pg_class v
+                  WHERE v.relnamespace = CASE c.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
+                    AND v.relname IN (format('kdb_read_%s', d.view_id), format('kdb_write_%s_1', d.view_id))),
+        'fields', (SELECT json_agg(json_build_object(
+                        'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
+                        'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
+                        'default', kameleon.default_expression(d.base_relid, b.attnum),
+                        'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, '')) ORDER BY a.attnum)
+                   FROM pg_attribute a
+                   LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        'indexes', NULL, 'foreign_keys', NULL)
+    FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.view_id = number
+$$;
+
+-- Lets a materialized view's own rule and its shadow's trade their queries, and back. REFRESH runs the one it finds.
+CREATE OR REPLACE FUNCTION kameleon.swap_queries(view_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shadow oid := (SELECT to_regclass(format('kameleon.kdb_read_%s', d.view_id)) FROM kameleon.kdb_view_definitions d WHERE d.relid = view_oid);
+BEGIN
+    UPDATE pg_rewrite r SET ev_action = other.ev_action
+    FROM pg_rewrite other
+    WHERE r.rulename = '_RETURN' AND other.rulename = '_RETURN' AND (r.ev_class, other.ev_class) IN ((view_oid, shadow), (shadow, view_oid));
+    -- the relations' cached descriptions are built anew
+    UPDATE pg_class SET relname = relname WHERE oid IN (view_oid, shadow);
+    UPDATE kameleon.kdb_view_definitions SET swapped = NOT swapped WHERE relid = view_oid;
+END
+$$;
+
+-- Before REFRESH of a materialized view. Whoever may not refresh it is left for PostgreSQL to refuse.
+CREATE OR REPLACE FUNCTION kameleon.read_shadow(view_oid oid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation pg_class;
+BEGIN
+    SELECT c.* INTO relation FROM pg_class c JOIN kameleon.kdb_view_definitions d ON d.relid = c.oid
+    WHERE c.oid = view_oid AND c.relkind = 'm' AND NOT d.swapped;
+    IF relation.oid IS NOT NULL
+       AND (pg_has_role(kameleon.acting_role(), relation.relowner, 'USAGE')
+            OR EXISTS (SELECT FROM aclexplode(relation.relacl) AS x
+                       WHERE x.privilege_type = 'MAINTAIN' AND (x.grantee = 0 OR pg_has_role(kameleon.acting_role(), x.grantee, 'USAGE')))) THEN
+        PERFORM kameleon.swap_queries(view_oid);
+    END IF;
+END
+$$;
+
+-- At the end of any command: what REFRESH needed is undone, and what CREATE MATERIALIZED VIEW left empty is filled.
+CREATE OR REPLACE FUNCTION kameleon.after_materialized_view(tag text, created oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    view_oid oid;
+    row_count bigint;
+BEGIN
+    IF tag = 'REFRESH MATERIALIZED VIEW' THEN
+        FOR view_oid IN SELECT d.relid FROM kameleon.kdb_view_definitions d WHERE d.swapped LOOP
+            PERFORM kameleon.swap_queries(view_oid);
+        END LOOP;
+    ELSIF tag = 'CREATE MATERIALIZED VIEW' AND current_setting('kameleon.populate', true) = 'on' THEN
+        PERFORM set_config('kameleon.populate', '', true);
+        IF created IS NOT NULL THEN
+            IF EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = created) THEN
+                PERFORM kameleon.swap_queries(created);
+            END IF;
+            EXECUTE format('REFRESH MATERIALIZED VIEW %s', created::regclass);
+            IF EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = created) THEN
+                PERFORM kameleon.swap_queries(created);
+            END IF;
+            EXECUTE format('SELECT count(*) FROM %s', created::regclass) INTO row_count;
+            RAISE INFO USING MESSAGE = 'tag SELECT ' || row_count, ERRCODE = 'KDB01';
+        END IF;
+    END IF;
+END
+$$;
