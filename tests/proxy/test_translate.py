@@ -2,6 +2,7 @@
 
 import pytest
 
+from catalog.model import ForeignKey
 from proxy.timing import Subject
 from proxy.translate import translate_diagnostic
 from proxy.wire.backend import Diagnostic
@@ -200,3 +201,41 @@ def test_an_error_in_another_encoding():
 
 def test_what_is_not_about_us_stays_the_very_bytes():
     assert translate_diagnostic(error("22012", "division by zero").encode(), playbook(ORDERS).knowledge, b"") is None
+
+
+def test_foreign_keys():
+    child = entity(foreign_keys=(ForeignKey("orders_total_fkey", "kdb_foreign_17_99", is_deferrable=False),))
+    parent = entity(18, "customers", schema="shop")
+    script = playbook(child, parent)
+    missing = error(
+        "23503",
+        'insert or update on table "kdb_records_17_3" violates foreign key constraint "kdb_foreign_17_99"',
+        D='Key (kdb_column_17_4_2, kdb_column_17_2_6)=(1, x) is not present in table "kdb_records_18_3".',
+        W="COPY orders, line 1\nPL/pgSQL function kameleon.kdb_copy_17() line 1 at SQL statement",
+        s="kameleon",
+        t="kdb_records_17_3",
+        n="kdb_foreign_17_99",
+    )
+    assert shown(missing, script=script) == {
+        "C": "23503",
+        "S": "ERROR",
+        "V": "ERROR",
+        "M": 'insert or update on table "orders" violates foreign key constraint "orders_total_fkey"',
+        "D": 'Key (total, name)=(1, x) is not present in table "customers".',
+        "s": "public",
+        "t": "orders",
+        "n": "orders_total_fkey",
+    }
+    waited = error(
+        "55P03",
+        "canceling statement due to lock timeout",
+        W='while locking tuple (0,1) in relation "kdb_records_18_3"\n'
+        'SQL statement "SELECT 1 FROM ONLY "kameleon"."kdb_records_18_3" x'
+        ' WHERE "kdb_column_18_2_1" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x"',
+    )
+    fields = shown(waited, script=script)
+    assert fields is not None
+    assert fields["W"].endswith(
+        'SQL statement "SELECT 1 FROM ONLY "shop"."customers" x'
+        ' WHERE "name" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x"'
+    )
