@@ -100,9 +100,11 @@ class Channel(asyncio.Protocol):
     # --- writing and closing ---
 
     def write(self, data: bytes) -> None:
+        if self.ended:
+            return  # uvloop's transport would raise
         if self.tls is None:
             self.transport.write(data)
-        elif not self.ended:
+        else:
             self.tls.send(data)
             self._flush_tls()
 

@@ -99,6 +99,17 @@ def test_a_client_that_terminates_leaves_no_backend_behind(proxy, database, post
     wait_until(lambda: not postgres.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"))
 
 
+def test_clients_that_leave_while_they_are_logged_in(proxy, plain_database, postgres):
+    for _ in range(20):
+        with Raw(proxy.host, proxy.port) as connection:
+            connection.send(startup(plain_database.name))
+    with Raw(proxy.host, proxy.port) as connection:
+        connection.log_in(plain_database.name)
+        backends = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{plain_database.name}'"
+        wait_until(lambda: postgres.execute(backends) == [(1,)])
+    assert "task failed" not in proxy.log
+
+
 def test_a_terminated_backend(database, postgres):
     with psycopg.connect(database.proxied, autocommit=True) as connection:
         pid = connection.info.backend_pid
