@@ -130,7 +130,7 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
 
     def word(found: re.Match[str]) -> str:
         entity = entities.get(int(found["id"]))
-        return "view" if entity is not None and entity.is_view else "table"
+        return "table" if entity is None or entity.is_table or entity.is_catalog else entity.kind
 
     text = _VIEW_WORD.sub(word, text)
 

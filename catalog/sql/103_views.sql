@@ -122,6 +122,20 @@ BEGIN
 END
 $$;
 
+-- A shadow goes with its view, so whatever the view depends on need not hear of it.
+CREATE OR REPLACE FUNCTION kameleon.depend_on_view(shadow regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule oid := (SELECT r.oid FROM pg_rewrite r WHERE r.ev_class = shadow);
+BEGIN
+    PERFORM kameleon.depend_silently('pg_class'::regclass, shadow);
+    PERFORM kameleon.depend_silently('pg_rewrite'::regclass, rule);
+    DELETE FROM pg_depend d
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = rule AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> shadow
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.refobjid AND (c.relnamespace = 'kameleon'::regnamespace OR c.relname ~ '^kdb_(read|write)_[0-9]'));
+END
+$$;
+
 -- Makes a view's shadows anew; a view that reads no shared entity (any more) has none.
 CREATE OR REPLACE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
@@ -188,8 +202,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
-    PERFORM kameleon.depend_silently('pg_class'::regclass, shadow::regclass);
-    PERFORM kameleon.depend_silently('pg_rewrite'::regclass, r.oid) FROM pg_rewrite r WHERE r.ev_class = shadow::regclass;
+    PERFORM kameleon.depend_on_view(shadow::regclass);
     PERFORM kameleon.make_write_shadow(view_oid, number, columns, sources, stand_ins);
     PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
 END
@@ -273,8 +286,7 @@ BEGIN
             RETURN;
     END;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
-    PERFORM kameleon.depend_silently('pg_class'::regclass, shadow::regclass);
-    PERFORM kameleon.depend_silently('pg_rewrite'::regclass, r.oid) FROM pg_rewrite r WHERE r.ev_class = shadow::regclass;
+    PERFORM kameleon.depend_on_view(shadow::regclass);
     UPDATE kameleon.kdb_view_definitions d SET base_relid = base, base_columns = columns_written WHERE d.relid = view_oid;
 END
 $$;
@@ -401,7 +413,8 @@ BEGIN
             IF EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = created) THEN
                 PERFORM kameleon.swap_queries(created);
             END IF;
-            EXECUTE format('REFRESH MATERIALIZED VIEW %s', created::regclass);
+            -- by the comment the proxy knows it for none of the client's statements
+            EXECUTE format('REFRESH MATERIALIZED VIEW %s /* kameleon.populate */', created::regclass);
             IF EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = created) THEN
                 PERFORM kameleon.swap_queries(created);
             END IF;
