@@ -30,8 +30,17 @@ INSERT INTO cars (maker, colour, price, tags, extra, built) VALUES
     (1, 'dark blue', 12.5, '{a,"b,c",NULL}', '{"n": null}', '2024-02-29'),
     (2, DEFAULT, NULL, '{}', 'null', 'infinity'),
     (NULL, NULL, 0, NULL, NULL, '0044-03-15 BC');
+CREATE VIEW cheap WITH (security_barrier) AS SELECT id, price AS cost, maker FROM cars WHERE price < 20
+    WITH CASCADED CHECK OPTION;
+CREATE VIEW made AS SELECT makers.name, count(cheap.id) AS number, cars FROM makers
+    LEFT JOIN cheap ON maker = makers.id LEFT JOIN cars ON cars.id = cheap.id GROUP BY makers.id, cars.*;
+CREATE MATERIALIZED VIEW summary AS SELECT name, number FROM made;
+CREATE MATERIALIZED VIEW not_yet AS SELECT id FROM cars WITH NO DATA;
+CREATE UNIQUE INDEX ON summary (name);
+COMMENT ON VIEW cheap IS 'What is left';
 """
 CONTENT = "SELECT to_jsonb(c), c.tags::text, m.name FROM cars c LEFT JOIN makers m ON m.id = c.maker ORDER BY c.id"
+VIEWS = "SELECT * FROM cheap ORDER BY id; SELECT * FROM made ORDER BY 1; SELECT * FROM summary ORDER BY 1"
 
 
 SHOWN = r"SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
@@ -75,6 +84,8 @@ def test_dump_and_restore(
     psql(own_target, "-c", DDL)
     before = psql(own_target, "-c", CONTENT)
     assert before.count("\n") == 3
+    views = psql(own_target, "-c", VIEWS)
+    assert views.count("\n") == 6
     file = tmp_path / "dump"
     done = own_target.run([own_target.postgres.programs / "pg_dump", *form, "--file", file])
     assert (done.returncode, done.stderr) == (0, "")
@@ -82,13 +93,15 @@ def test_dump_and_restore(
         assert not re.search(rb"kameleon|kdb_", file.read_bytes(), re.IGNORECASE)
     restore(again, form, file)
     assert psql(again, "-c", CONTENT) == before
+    assert psql(again, "-c", VIEWS) == views
     if is_entity:
         again.assert_stored("cars", 3)
         again.assert_stored("makers", 2)
     assert (
         psql(again, "-c", "INSERT INTO cars (price) VALUES (1) RETURNING id, colour, round(net, 2)") == "4|red|0.83\n"
     )
-    assert psql(again, "-c", r"\d cars") == psql(own_target, "-c", r"\d cars")
+    for name in ("cars", "cheap", "made", "summary", "not_yet"):
+        assert psql(again, "-c", rf"\d+ {name}") == psql(own_target, "-c", rf"\d+ {name}")
     assert psql(again, "-c", SHOWN) == psql(own_target, "-c", SHOWN)
 
 
