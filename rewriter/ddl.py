@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from catalog.model import Entity
 from rewriter.errors import RewriteError
 from rewriter.lexer import LITERAL, OPERATOR, PUNCTUATION
+from rewriter.maintenance import cluster, reindex
 from rewriter.statement import Statement
 
 _HINT = "SET kameleon.default_storage = dedicated before CREATE TABLE makes an ordinary table, which allows this."
@@ -71,8 +72,15 @@ def ddl(statement: Statement) -> None:
         _alter(statement)
     elif verb == "refresh":
         _refresh(statement)
-    elif verb in ("reindex", "cluster", "repack"):
-        _refuse_named(statement, f"{verb.upper()} is not supported on a shared entity")
+    elif verb == "reindex":
+        reindex(statement)
+    elif verb == "cluster":
+        clustered = cluster(statement)
+        if clustered is not None:
+            entity, index = clustered
+            statement.prelude = _block([f"PERFORM kameleon.mark_clustered({_shell(entity)}, {_literal(index)});"])
+    elif verb == "repack":
+        _refuse_named(statement, "REPACK is not supported on a shared entity")
     _note_entities(statement)
 
 
@@ -171,10 +179,17 @@ def _alter_table(statement: Statement, token: int) -> None:
         # a change of type checks foreign keys anew; they and new ones look at the rows of both tables
         retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
         statement.prelude = fill_shell(entity, related=retyped, referenced=referenced)
-    else:
-        types = [name for first, stop in actions if (name := _type_to_look_up(statement, first, stop)) is not None]
-        if types:
-            statement.prelude = fill_shell(entity, if_domains=types)
+        return
+    types = [name for first, stop in actions if (name := _type_to_look_up(statement, first, stop)) is not None]
+    if types:
+        statement.prelude = fill_shell(entity, if_domains=types)
+    elif any(_drops_column(statement, first) for first, _ in actions):
+        statement.prelude = _block([f"PERFORM kameleon.open_shell({_shell(entity)});"])
+
+
+def _drops_column(statement: Statement, first: int) -> bool:
+    """With the guard's column to drop as well, PostgreSQL would word its errors for several objects."""
+    return statement.word(first) == "drop" and statement.word(first + 1) != "constraint"
 
 
 def _attach_partition(statement: Statement, actions: list[tuple[int, int]]) -> None:
@@ -229,6 +244,12 @@ def _dedicate(entity: Entity, form: str) -> str:
 
 def _block(statements: list[str]) -> str:
     return f"DO $kameleon$BEGIN {' '.join(statements)} END$kameleon$"
+
+
+def _literal(name: str) -> str:
+    """A string that holds no $, so that it cannot end the block that it stands in."""
+    doubled = name.replace("\\", "\\\\").replace("'", "''").replace("$", "\\044")
+    return f" E'{doubled}'" if doubled != name else f"'{name}'"
 
 
 def _shell(entity: Entity) -> str:

@@ -106,6 +106,7 @@ BEGIN
             UPDATE kameleon.kdb_index_definitions SET child_name = free_name WHERE entity_id = entity AND index_relid = ind.indexrelid;
         END IF;
     END LOOP;
+    PERFORM kameleon.sync_clustering(entity);
 END
 $$;
 
@@ -188,8 +189,9 @@ BEGIN
     SELECT c.* INTO STRICT shell FROM pg_class c WHERE c.oid = definition.relid;
     FOR target IN
         SELECT v.name, v.privileges, c.oid, c.relowner
-        -- SELECT ... FOR UPDATE asks for UPDATE; none of the read view's columns can be updated
-        FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'UPDATE']),
+        -- SELECT ... FOR UPDATE asks for UPDATE, LOCK TABLE for any that its mode goes with; none of the read view's columns
+        -- can be inserted or updated
+        FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'MAINTAIN']),
                      (format('kdb_write_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
                      (format('kdb_insert_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT']),
                      -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone.

@@ -99,13 +99,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.empty_documents(entity int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    EXECUTE (SELECT format('TRUNCATE ONLY kameleon.%I', kameleon.child_name(e)) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
-END
-$$;
-
 -- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
 -- The end of that command drains them into documents again (kameleon.drain_shell). `related`: the tables that foreign
 -- keys tie it to, too, for a command that makes PostgreSQL check those keys again. `referenced`: tables that the command
@@ -121,6 +114,23 @@ BEGIN
     PERFORM kameleon.fill_shells(shell, related);
     PERFORM kameleon.fill_shells(r.relid::regclass, false) FROM unnest(referenced) AS r (relid)
     WHERE has_any_column_privilege(kameleon.acting_role(), r.relid, 'REFERENCES');
+END
+$$;
+
+-- Takes the guard away from a shell that stays empty, until the end of the command that follows.
+CREATE OR REPLACE FUNCTION kameleon.open_shell(shell regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+    definition kameleon.kdb_entity_definitions;
+BEGIN
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell AND e.storage_mode = 'shared';
+    IF pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = definition.relid), 'USAGE') THEN
+        PERFORM set_config('kameleon.internal', 'on', true);
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
+        PERFORM kameleon.lift_guard(definition.entity_id);
+        PERFORM set_config('kameleon.internal', internal, true);
+    END IF;
 END
 $$;
 
@@ -288,6 +298,8 @@ BEGIN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = CASE WHEN command.classid = 'pg_constraint'::regclass
                                  THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
+        ELSIF command.command_tag = 'REINDEX' THEN
+            PERFORM kameleon.reindex_documents(command.objid);
         ELSIF command.object_type = 'index' THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
@@ -321,8 +333,11 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM kameleon.follow_type_changes(tg_tag);
-    -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain all the same
-    FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.shell_filled LOOP
+    -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain or guard all the same
+    FOR entity IN
+        SELECT e.entity_id FROM kameleon.kdb_entity_definitions e
+        WHERE e.shell_filled OR (e.storage_mode = 'shared' AND to_regclass('kameleon.kdb_guard_' || e.entity_id) IS NULL)
+    LOOP
         seen := seen || entity;
         PERFORM kameleon.sync_entity(entity, tg_tag);
     END LOOP;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.model import Entity
+from rewriter.errors import RewriteError
 from rewriter.parts import Chain
 from rewriter.statement import Statement
 
@@ -40,6 +41,8 @@ def lock(statement: Statement) -> None:
         statement.insert_after(last, f", {entity.read_view}")
 
 
+UNDEFINED_COLUMN = "42703"
+DUPLICATE_COLUMN = "42701"
 _VACUUM_WORDS = frozenset(("vacuum", "analyze", "analyse", "full", "freeze", "verbose"))
 
 
@@ -51,9 +54,27 @@ def vacuum(statement: Statement) -> None:
         if statement.word(first) == "(":
             first = statement.partner(first) + 1
     for start, end in statement.items(first, len(statement.tokens)):
-        entity, _ = _entity(statement, start + (1 if statement.word(start) == "only" else 0))
-        if entity is not None and entity.is_table:
+        entity, chain = _entity(statement, start + (1 if statement.word(start) == "only" else 0))
+        if entity is None or chain is None or not entity.is_table:
+            continue
+        if any(statement.word(token) in ("analyze", "analyse") for token in range(first)):
+            _check_columns(statement, entity, chain.end + 1, end - 1)
             statement.replace(start, end, entity.child_name)
+        else:
+            statement.replace(start, chain.end, entity.child_name)  # VACUUM alone refuses columns
+
+
+def _check_columns(statement: Statement, entity: Entity, first: int, end: int) -> None:
+    """The columns that ANALYZE names; all of them are in the documents."""
+    seen: set[str] = set()
+    for start, _ in statement.items(first, end):
+        name = statement.tokens[start].value
+        what = f'column "{name}" of relation "{entity.name}"'
+        if entity.field(name) is None:
+            raise RewriteError(f"{what} does not exist", sqlstate=UNDEFINED_COLUMN)
+        if name in seen:
+            raise RewriteError(f"{what} appears more than once", sqlstate=DUPLICATE_COLUMN)
+        seen.add(name)
 
 
 def set_constraints(statement: Statement) -> None:

@@ -52,7 +52,6 @@ alter type address drop attribute number;
 select * from t order by id;
 alter type address rename attribute street to road;
 select id, (a).road from t order by id;
-alter type address alter attribute zip type text;
 alter type address add attribute x int, drop attribute road;
 select * from t order by id;
 alter type address drop attribute nope;

@@ -1,0 +1,33 @@
+-- CLUSTER and REINDEX of a shared entity work on its documents. Re-created on every install.
+
+-- The index that the table is clustered on is the documents'.
+CREATE OR REPLACE FUNCTION kameleon.sync_clustering(entity int) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_index d SET indisclustered = s.indisclustered
+    FROM kameleon.kdb_index_definitions i JOIN pg_index s ON s.indexrelid = i.index_relid
+    WHERE i.entity_id = entity AND d.indexrelid = to_regclass(format('kameleon.%I', i.child_name)) AND d.indisclustered <> s.indisclustered
+$$;
+
+-- What CLUSTER does besides: the index is the one of the next CLUSTER that names none. Where it cannot be, CLUSTER fails.
+CREATE OR REPLACE FUNCTION kameleon.mark_clustered(shell regclass, index_name name) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_index i SET indisclustered = c.relname = index_name
+    FROM pg_class c
+    WHERE i.indrelid = shell AND c.oid = i.indexrelid AND i.indisclustered <> (c.relname = index_name)
+      AND (pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE')
+           OR EXISTS (SELECT FROM pg_class t CROSS JOIN LATERAL aclexplode(t.relacl) AS x
+                      WHERE t.oid = shell AND x.privilege_type = 'MAINTAIN' AND (x.grantee = 0 OR pg_has_role(kameleon.acting_role(), x.grantee, 'USAGE'))));
+    SELECT kameleon.sync_clustering(e.entity_id) FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell AND e.storage_mode = 'shared'
+$$;
+
+-- REINDEX of an index, a schema or a database has met an index of a shell: PostgreSQL tells of each since version 17.
+CREATE OR REPLACE FUNCTION kameleon.reindex_documents(index_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child_index name := (SELECT i.child_name FROM kameleon.kdb_index_definitions i WHERE i.index_relid = index_oid);
+BEGIN
+    IF child_index IS NOT NULL THEN
+        EXECUTE format('REINDEX INDEX kameleon.%I', child_index);
+    END IF;
+END
+$$;
