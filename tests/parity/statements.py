@@ -12,6 +12,15 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 LITERAL = re.compile(r"(?<![\w'])'((?:[^']|'')*)'")
+ACTIONS = (
+    "",
+    " on delete cascade",
+    " on delete set null",
+    " on delete set default",
+    " on update cascade",
+    " on delete restrict on update set null",
+    " deferrable initially deferred",
+)
 NAMES = ["a", "b", "c", "d", "Odd", "order", "ü"]
 
 
@@ -81,11 +90,13 @@ class Table:
     name: str
     fields: list[Field]
     key: bool
+    references: str = ""  # the table that the column "ref" points at
 
     @property
     def definition(self) -> str:
         columns = ["id int" + (" primary key" if self.key else "")]
         columns += [f"{field.quoted} {field.kind.name}{field.suffix}" for field in self.fields]
+        columns += [self.references] if self.references else []
         return f"create table {self.name} ({', '.join(columns)})"
 
     @property
@@ -265,12 +276,109 @@ def selects(draw: st.DrawFn, table: Table, other: Table) -> str:
 
 
 @st.composite
-def changes_of_shape(draw: st.DrawFn, table: Table) -> str:
+def merges(draw: st.DrawFn, table: Table, other: Table) -> str:
+    source = draw(
+        st.sampled_from((f"{other.name} s", f"(select distinct id from {other.name}) s", "(values (1), (9)) s (id)"))
+    )
+    change = f"{table.fields[0].quoted} = {draw(literal(table.fields[0]))}" if table.fields else "id = t.id"
+    found = draw(
+        st.lists(
+            st.sampled_from(
+                (
+                    f"when matched then update set {change}",
+                    f"when matched and t.id > 2 then update set {change}",
+                    "when matched and t.id = 3 then do nothing",
+                    "when matched and s.id < 2 then delete",
+                    "when not matched then insert (id) values (s.id + 20)",
+                    "when not matched and s.id > 4 then do nothing",
+                )
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    return f"merge into {table.name} t using {source} on t.id = s.id {' '.join(found)}"
+
+
+@st.composite
+def with_changes(draw: st.DrawFn, table: Table, other: Table) -> str:
+    """Statements inside WITH that change rows, and what they return."""
+    change = draw(
+        st.sampled_from(
+            (
+                f"delete from {table.name} where id > {draw(st.integers(0, 6))} returning *",
+                f"update {table.name} set id = id where id < {draw(st.integers(0, 6))} returning *, id + 1 as next",
+                f"insert into {table.name} (id) select id + 30 from {other.name} returning id",
+            )
+        )
+    )
+    use = draw(
+        st.sampled_from(
+            (
+                "select * from w order by id",
+                "select count(*), sum(id) from w",
+                f"select w.id, o.id from w full join {other.name} o on o.id = w.id",
+                f"insert into {other.name} (id) select id + 40 from w returning id",
+                f"delete from {other.name} using w where {other.name}.id = w.id returning w.id",
+            )
+        )
+    )
+    return f"with w as ({change}) {use}"
+
+
+@st.composite
+def copies_of_tables(draw: st.DrawFn, table: Table, other: Table) -> str:
+    return draw(
+        st.sampled_from(
+            (
+                f"create table three as select * from {table.name}",
+                f"create table three as select id, count(*) as n from {table.name} group by id with no data",
+                f"select t.id, o.id as other into three from {table.name} t left join {other.name} o using (id)",
+                f"create table three (like {table.name} including all)",
+                f"insert into three select * from {table.name}",
+                "select * from three",
+                "drop table three",
+                f"select id from {table.name} order by id, {table.name}::text for update",
+                f"select t.id from {table.name} t join {other.name} o using (id) for share of t",
+                f"lock table {table.name} in share row exclusive mode",
+                f"delete from {table.name} where ctid in (select ctid from {table.name} where id = 3)",
+                f"select tableoid::regclass, id from {table.name} order by id",
+                f"declare c cursor for select id from {table.name} order by id",
+                "fetch 2 from c",
+                "fetch all from c",
+            )
+        )
+    )
+
+
+@st.composite
+def changes_of_shape(draw: st.DrawFn, table: Table, other: Table) -> str:
     field = draw(fields())
+    key = draw(st.sampled_from((f"{other.name} (id)", other.name)))
+    retyped = draw(st.sampled_from(("bigint", "text", "numeric", "int using id + 1")))
+    on_id = (
+        f"alter table {table.name} add primary key (id)",
+        f"alter table {table.name} add constraint positive check (id > {draw(st.integers(-1, 3))})",
+        f"alter table {table.name} add constraint positive check (id > {draw(st.integers(-1, 3))}) not valid",
+        f"alter table {table.name} validate constraint positive",
+        f"alter table {table.name} drop constraint positive",
+        f"alter table {table.name} add constraint fk foreign key (id) references {key}",
+        f"alter table {table.name} drop constraint fk",
+        f"alter table {table.name} alter column id type {retyped}",
+        f"alter table {table.name} rename to moved",
+        f"alter table moved rename to {table.name}",
+        f"create unique index on {table.name} (id) where id > 2",
+        f"truncate {table.name} cascade",
+        f"alter table {table.name} add column serial serial",
+        f"alter table {table.name} drop column serial",
+    )
+    if draw(st.booleans()):
+        return draw(st.sampled_from(on_id))
     adds = f"alter table {table.name} add column {field.quoted} {field.kind.name}{field.suffix.replace(' unique', '')}"
     if not table.fields:
         return adds
     old = draw(st.sampled_from(table.fields))
+    as_new = f"{field.kind.name} using {old.quoted}::text::{field.kind.name}"
     return draw(
         st.sampled_from(
             (
@@ -280,6 +388,9 @@ def changes_of_shape(draw: st.DrawFn, table: Table) -> str:
                 f"alter table {table.name} alter column {old.quoted} set default {old.kind.literals[-1]}",
                 f"alter table {table.name} alter column {old.quoted} drop default",
                 f"alter table {table.name} alter column {old.quoted} set not null",
+                f"alter table {table.name} alter column {old.quoted} type text",
+                f"alter table {table.name} alter column {old.quoted} type {as_new}",
+                f"alter table {table.name} add unique ({old.quoted})",
                 f"create index on {table.name} (id, {old.quoted})",
                 f"truncate {table.name}",
             )
@@ -306,6 +417,8 @@ def parametrised(draw: st.DrawFn, sql: str) -> Statement:
 def scripts(draw: st.DrawFn, size: int = 8) -> list[Statement]:
     """Two tables and what happens to them."""
     one, two = draw(tables("one")), draw(tables("two"))
+    if one.key and draw(st.booleans()):
+        two.references = f"ref int default 1 references one{draw(st.sampled_from(ACTIONS))}"
     beginning = [one.definition, two.definition, draw(inserts(one)), draw(inserts(two))]
     script = [Statement(sql) for sql in beginning]
     for _ in range(draw(st.integers(1, size))):
@@ -317,9 +430,12 @@ def scripts(draw: st.DrawFn, size: int = 8) -> list[Statement]:
             copies(table, draw(st.sampled_from((table, other)))),
             updates(table, other),
             deletes(table, other),
+            merges(table, other),
+            with_changes(table, other),
         ).flatmap(parametrised)
         others = st.one_of(
-            changes_of_shape(table),
+            changes_of_shape(table, other),
+            copies_of_tables(table, other),
             st.sampled_from(("begin", "rollback", "commit", "savepoint s", "rollback to s")),
         ).map(Statement)
         script.append(draw(st.one_of(with_values, with_values, with_values, others)))

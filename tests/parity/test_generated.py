@@ -38,7 +38,7 @@ def test_many_generated_statements(generated_pair: Pair, script: list[Statement]
     compare(generated_pair, script, mode)
 
 
-START = [Statement("rollback"), Statement("drop table if exists one, two cascade")]
+START = [Statement("rollback"), Statement("drop table if exists one, two, three, moved cascade")]
 
 
 def compare(pair: Pair, script: list[Statement], mode: str) -> None:
