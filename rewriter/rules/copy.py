@@ -41,8 +41,11 @@ def copy(statement: Statement) -> None:
     if statement.word(token) == "from" and not entity.is_catalog:
         _copy_from(statement, entity, first, chain.end, columns)
         _thaw(statement, token + 2)
+        _condition(statement, entity, token + 2)
     elif statement.word(token) == "to":
-        _copy_to(statement, entity, first, token, columns)
+        if _where(statement, token) is None:  # else left for PostgreSQL to refuse
+            _copy_to(statement, entity, first, token, columns)
+            _old_options(statement, token, is_binary=first == 2)
     else:
         raise Unparsed(token)
 
@@ -52,6 +55,38 @@ def _copy_from(statement: Statement, entity: Entity, first: int, end: int, colum
     if columns is None and any(field.generated for field in entity.fields):
         text += f" ({_stored(entity)})"
     statement.replace(first, end, text)
+
+
+def _where(statement: Statement, token: int) -> int | None:
+    while token < len(statement.tokens):
+        if statement.word(token) == "(":
+            token = statement.partner(token)
+        elif statement.word(token) == "where":
+            return token
+        token += 1
+    return None
+
+
+def _condition(statement: Statement, entity: Entity, first: int) -> None:
+    """WHERE of COPY FROM calls the table by its name, which the view has not; it may not see generated columns."""
+    where = _where(statement, first)
+    token = where if where is not None else len(statement.tokens)
+    while token < len(statement.tokens):
+        chain = statement.chain(token)
+        if chain is None:
+            token += 1
+            continue
+        parts = statement.parts(chain)
+        if len(parts) > 1 and parts[-2] == entity.name:
+            statement.replace(chain.first, chain.end - 2, entity.insert_view.rpartition(".")[2])
+        field = entity.field(parts[-1]) if statement.word(chain.end) != "(" else None
+        if field is not None and field.generated:
+            raise RewriteError(
+                "generated columns are not supported in COPY FROM WHERE conditions",
+                sqlstate="42P10",
+                detail=f'Column "{field.name}" is a generated column.',
+            )
+        token = chain.end
 
 
 _ON = frozenset(("true", "on", "1"))
@@ -76,6 +111,34 @@ def _thaw(statement: Statement, token: int) -> None:
 def _copy_to(statement: Statement, entity: Entity, first: int, end: int, columns: tuple[int, int] | None) -> None:
     listed = statement.text(*columns) if columns is not None else _stored(entity)
     statement.replace(first, end, f"(SELECT {listed} FROM {entity.read_view})")
+
+
+def _old_options(statement: Statement, to: int, *, is_binary: bool) -> None:
+    """COPY BINARY orders TO STDOUT USING DELIMITERS ','  ->  COPY (...) TO STDOUT BINARY DELIMITER ','
+
+    For a query PostgreSQL takes neither of the two oldest forms.
+    """
+    options = ["format binary"] if is_binary else []
+    token = to + 2
+    using = token + 1 if statement.word(token) == "using" else token
+    if statement.word(using) == "delimiters":
+        options.append("delimiter " + statement.text(using + 1, using + 2))
+        statement.replace(token, using + 2, "")
+        token = using + 2
+    if is_binary:
+        statement.replace(1, 2, "")
+    if not options:
+        return
+    if statement.word(token) == "with":
+        token += 1
+    if statement.word(token) == "(":
+        statement.insert_after(token, ", ".join(options) + ", ")
+        return
+    text = " ".join(options).replace("format binary", "binary")
+    if token < len(statement.tokens):
+        statement.insert_before(token, text + " ")
+    else:
+        statement.insert_after(token - 1, " " + text)
 
 
 def _stored(entity: Entity) -> str:

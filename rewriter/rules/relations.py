@@ -27,6 +27,8 @@ def _read(statement: Statement, item: Item) -> None:
     if not entity.is_shared:
         return
     if relation.sample is not None:
+        if entity.is_catalog:
+            return
         sample(statement, entity, relation, relation.sample)
         return
     text = entity.write_view if relation.with_system_columns else entity.read_view
