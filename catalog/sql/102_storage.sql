@@ -443,11 +443,7 @@ BEGIN
             format('CASE WHEN $4 AND NOT %L = ANY ($3) THEN %s ELSE ($2).%I END', field.field_key,
                    kameleon.assigned(field.default_value, field.type_oid, field.type_modifier), field.field_name));
     END LOOP;
-    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_copy_' || entity,
-                   format('BEGIN INSERT INTO kameleon.%I (%s) SELECT %s; RETURN NEW; END', insert_view,
-                          kameleon.insertable(definition.relid, '%I'), kameleon.insertable(definition.relid, 'NEW.%I')));
-    EXECUTE format('CREATE TRIGGER kdb_copy INSTEAD OF INSERT ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
-                   insert_view, 'kdb_copy_' || entity);
+    PERFORM kameleon.build_copy(entity, definition.relid, insert_view);
 
     -- sub-field targets of UPDATE and INSERT ... ON CONFLICT become the document; kdb_keys names the columns given, which
     -- PostgreSQL resolves like the sub-fields, when the statement runs
@@ -568,7 +564,7 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.always_fire(entity int) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE pg_trigger t SET tgenabled = 'A' FROM pg_class c
-    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_0_follow', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check', 'kdb_4_unpack')
+    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_copied', 'kdb_0_follow', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check', 'kdb_4_unpack')
       AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$');
     UPDATE pg_rewrite r SET ev_enabled = 'A' FROM pg_class c
     WHERE r.ev_class = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND r.rulename = 'kdb_insert'
@@ -614,7 +610,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH relation AS (
         SELECT c.oid FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace
-          AND c.relname ~ ('^kdb_(read|write|insert|records|rec|guard)_' || entity || '(_[0-9]+)?$')
+          AND c.relname ~ ('^kdb_(read|write|insert|records|rec|guard|stash)_' || entity || '(_[0-9]+)?$')
     )
     SELECT 'pg_class'::regclass, oid FROM relation
     UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN relation ON r.ev_class = relation.oid
@@ -645,9 +641,10 @@ BEGIN
     LOOP
         EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', object.relname);
     END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_stash_' || entity);
     FOR object IN
         SELECT p.oid::regprocedure AS signature FROM pg_proc p
-        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|pack|generate|refuse|document|compute|keys|parts|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|copied|stashed|pack|generate|refuse|document|compute|keys|parts|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
     LOOP
         EXECUTE format('DROP FUNCTION %s', object.signature);
     END LOOP;

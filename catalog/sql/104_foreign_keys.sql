@@ -412,3 +412,35 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- COPY from the client: PostgreSQL calls a trigger of the insert view for each row. A table that refers to itself keeps the rows
+-- aside until the last has come: natively, too, a row may refer to a later one of the same COPY.
+CREATE OR REPLACE FUNCTION kameleon.build_copy(entity int, shell oid, insert_view text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    columns text := kameleon.insertable(shell, '%I');
+    refers_to_itself boolean := EXISTS (SELECT FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = shell AND c.confrelid = shell);
+    stash text := format('kameleon.%I', 'kdb_stash_' || entity);
+BEGIN
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql %s AS %L', 'kdb_copy_' || entity,
+                   CASE WHEN refers_to_itself THEN 'SECURITY DEFINER SET search_path = pg_catalog, pg_temp' ELSE '' END,
+                   format('BEGIN INSERT INTO %s (%s) SELECT %s; RETURN NEW; END', CASE WHEN refers_to_itself THEN stash ELSE format('kameleon.%I', insert_view) END,
+                          columns, kameleon.insertable(shell, 'NEW.%I')));
+    EXECUTE format('CREATE TRIGGER kdb_copy INSTEAD OF INSERT ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
+                   insert_view, 'kdb_copy_' || entity);
+    IF NOT refers_to_itself OR columns IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT %s FROM kameleon.%I WITH NO DATA', stash, columns, insert_view);
+    EXECUTE format('ALTER TABLE %s ADD kdb_transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), ADD kdb_position bigint GENERATED ALWAYS AS IDENTITY', stash);
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS TABLE (%s) LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+                   'kdb_stashed_' || entity,
+                   (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                    WHERE a.attrelid = stash::regclass AND a.attnum > 0 AND a.attname NOT IN ('kdb_transaction', 'kdb_position')),
+                   format('WITH taken AS (DELETE FROM %s WHERE kdb_transaction = pg_current_xact_id() RETURNING *) SELECT %s FROM taken ORDER BY kdb_position', stash, columns));
+    EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_copied_' || entity,
+                   format('BEGIN INSERT INTO kameleon.%I (%s) SELECT * FROM kameleon.%I(); RETURN NULL; END', insert_view, columns, 'kdb_stashed_' || entity));
+    EXECUTE format('CREATE TRIGGER kdb_copied AFTER INSERT ON kameleon.%I FOR EACH STATEMENT EXECUTE FUNCTION kameleon.%I()',
+                   insert_view, 'kdb_copied_' || entity);
+END
+$$;
