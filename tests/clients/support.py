@@ -72,7 +72,7 @@ class Target:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
 
     def admin(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -6,12 +6,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
 import psycopg
 import pytest
 
+from tests.clients.conftest import WAYS
 from tests.clients.support import Target
 
 SUITE = Path(__file__).parent / "sqlalchemy_suite"
@@ -41,9 +43,10 @@ def run_suite(target: Target, driver: str, report: Path) -> tuple[dict[str, str]
 def test_what_passes_directly_passes_through_the_proxy(
     driver: str, make_target: Callable[[str], Target], tmp_path: Path
 ) -> None:
-    proxied_target = make_target("proxied")
-    direct, complaints = run_suite(make_target("direct"), driver, tmp_path / "direct.xml")
-    proxied, told = run_suite(proxied_target, driver, tmp_path / "proxied.xml")
+    targets = [make_target(way) for way in WAYS]
+    with ThreadPoolExecutor() as both:
+        reports = (tmp_path / f"{way}.xml" for way in WAYS)
+        (direct, complaints), (proxied, told) = both.map(run_suite, targets, (driver, driver), reports)
     print(f"\nSQLAlchemy's suite on {driver}: direct {dict(Counter(direct.values()))}", end="")
     print(f", proxied {dict(Counter(proxied.values()))}")
     assert [name for name, outcome in direct.items() if outcome == "failed"] == [], "\n".join(complaints.values())
@@ -51,7 +54,7 @@ def test_what_passes_directly_passes_through_the_proxy(
     different = {name: outcome for name, outcome in direct.items() if proxied.get(name) != outcome}
     assert different == {}, "\n".join(f"{name}\n{told.get(name, 'was not run')}" for name in different)
     assert list(proxied) == list(direct)
-    [(created, dedicated)] = proxied_target.admin(
+    [(created, dedicated)] = targets[1].admin(
         "SELECT count(*) FILTER (WHERE command_tag = 'CREATE TABLE'), count(reason) FROM kameleon.kdb_schema_changelog"
     )
     assert created > 200
