@@ -352,6 +352,45 @@ def copies_of_tables(draw: st.DrawFn, table: Table, other: Table) -> str:
 
 
 @st.composite
+def views(draw: st.DrawFn, table: Table, other: Table) -> str:
+    """Views over the tables, over each other, and what is done through them."""
+    listed = ", ".join(["id", *(field.quoted for field in draw(columns(table)))])
+    where = draw(wheres(table))
+    option = draw(st.sampled_from(("", "", " with check option", " with local check option")))
+    return draw(
+        st.sampled_from(
+            (
+                f"create view v as select {listed} from {table.name}{where}{option}",
+                f"create or replace view v as select {listed} from {table.name}{where}",
+                f"create view v as select t.*, o.id as other from {table.name} t left join {other.name} o using (id)",
+                f"create view v (number) with (security_invoker) as select id from {table.name}",
+                "create view w as select id, count(*) as n from v group by id",
+                "create view w as select * from v where id > 1 with cascaded check option",
+                f"create materialized view m as select id from {table.name}{where} with no data",
+                f"create materialized view m as select {listed} from {table.name} order by id",
+                "refresh materialized view m",
+                "select * from m",
+                "select * from v",
+                "select * from w",
+                f"select v.*, t.id from v join {table.name} t using (id)",
+                f"insert into v (id) values ({draw(st.integers(0, 9))}) returning *",
+                f"update v set id = id + 50 where id = {draw(st.integers(0, 6))} returning *",
+                f"delete from v where id = {draw(st.integers(0, 6))} returning id",
+                f"update w set id = {draw(st.integers(0, 6))} where id = {draw(st.integers(0, 6))}",
+                "select pg_get_viewdef('v'::regclass)",
+                "drop view v",
+                "drop view if exists v cascade",
+                f"drop table {table.name}",
+                f"drop table {other.name} cascade",
+                "alter view v rename to w",
+                f"alter table {table.name} rename column id to id2",
+                f"alter table {table.name} rename column id2 to id",
+            )
+        )
+    )
+
+
+@st.composite
 def changes_of_shape(draw: st.DrawFn, table: Table, other: Table) -> str:
     field = draw(fields())
     key = draw(st.sampled_from((f"{other.name} (id)", other.name)))
@@ -414,14 +453,14 @@ def parametrised(draw: st.DrawFn, sql: str) -> Statement:
 
 
 @st.composite
-def scripts(draw: st.DrawFn, size: int = 8) -> list[Statement]:
+def scripts(draw: st.DrawFn, size: int = 8, least: int = 1) -> list[Statement]:
     """Two tables and what happens to them."""
     one, two = draw(tables("one")), draw(tables("two"))
     if one.key and draw(st.booleans()):
         two.references = f"ref int default 1 references one{draw(st.sampled_from(ACTIONS))}"
     beginning = [one.definition, two.definition, draw(inserts(one)), draw(inserts(two))]
     script = [Statement(sql) for sql in beginning]
-    for _ in range(draw(st.integers(1, size))):
+    for _ in range(draw(st.integers(least, size))):
         table, other = draw(st.sampled_from(((one, two), (two, one))))
         with_values = st.one_of(
             selects(table, other),
@@ -436,7 +475,8 @@ def scripts(draw: st.DrawFn, size: int = 8) -> list[Statement]:
         others = st.one_of(
             changes_of_shape(table, other),
             copies_of_tables(table, other),
+            views(table, other),
             st.sampled_from(("begin", "rollback", "commit", "savepoint s", "rollback to s")),
         ).map(Statement)
-        script.append(draw(st.one_of(with_values, with_values, with_values, others)))
+        script.append(draw(st.one_of(with_values, with_values, others, others)))
     return [*script, Statement("rollback"), Statement("table one"), Statement("table two")]

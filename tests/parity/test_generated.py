@@ -33,12 +33,16 @@ def test_generated_statements(generated_pair: Pair, script: list[Statement], mod
 
 @pytest.mark.slow
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
-@given(script=scripts(size=20), mode=MODES)
+@given(script=scripts(size=20, least=12), mode=MODES)
 def test_many_generated_statements(generated_pair: Pair, script: list[Statement], mode: str) -> None:
     compare(generated_pair, script, mode)
 
 
-START = [Statement("rollback"), Statement("drop table if exists one, two, three, moved cascade")]
+START = [
+    Statement("rollback"),
+    Statement("drop table if exists one, two, three, moved cascade"),
+    Statement("drop view if exists v, w cascade"),
+]
 
 
 def compare(pair: Pair, script: list[Statement], mode: str) -> None:
