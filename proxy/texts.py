@@ -91,7 +91,7 @@ class Texts:
         # REFRESH of a materialized view reads through its shadow
         shared = {e.name for e in snapshot.entities.values() if e.is_shared or e.kind == "materialized view"}
         # a foreign key's name stands in SET CONSTRAINTS
-        self._shared = frozenset(shared) | snapshot.foreign_keys.keys()
+        self._shared = frozenset(shared) | snapshot.foreign_keys.keys() | rewriter.NAMING_NO_TABLE
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
             len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in (*snapshot.by_name, *snapshot.foreign_keys)

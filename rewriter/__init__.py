@@ -14,7 +14,7 @@
 * `names`       names -> entities: schemas, search_path, temporary tables
 * `statement`   what the rules work on: tokens to read, edits to make
 * `rules`       one statement kind a file, each adding edits
-* `ddl`         DDL on an entity: passed, with a prelude, or refused
+* `ddl`         DDL on an entity: passed, with a prelude where it must see rows; `maintenance` for REINDEX and CLUSTER
 * `edits`       spans, splicing, and the way back to the client's positions
 
 Promises: a statement that names no shared entity comes back as the very object that went in. The client's text is
@@ -22,11 +22,13 @@ edited, never generated. What names a shared entity and is not understood raises
 """
 
 from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_shape
+from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
 from rewriter.statements import Kind, Span, classify, may_change_names, split
 
 __all__ = [
+    "NAMING_NO_TABLE",
     "Edit",
     "Kind",
     "RewriteError",

@@ -63,6 +63,10 @@ _CREATE_PASSES = frozenset(
 )  # fmt: skip
 
 
+#: The first words of statements that change entities without naming one.
+NAMING_NO_TABLE = frozenset(("reassign",))
+
+
 def ddl(statement: Statement) -> None:
     """Sets the statement's prelude, lets it pass, or raises RewriteError."""
     verb = statement.word(0)
@@ -79,9 +83,28 @@ def ddl(statement: Statement) -> None:
         if clustered is not None:
             entity, index = clustered
             statement.prelude = _block([f"PERFORM kameleon.mark_clustered({_shell(entity)}, {_literal(index)});"])
+    elif verb == "reassign":
+        _reassign(statement)
     elif verb == "repack":
         _refuse_named(statement, "REPACK is not supported on a shared entity")
     _note_entities(statement)
+
+
+def _reassign(statement: Statement) -> None:
+    """REASSIGN OWNED fires no event trigger: the entities are given away before it, each by a command that does."""
+    to = _top_level(statement, 3, len(statement.tokens), "to")
+    if not statement.words(0, "reassign", "owned", "by") or to is None:
+        return
+    former = ", ".join(_role(statement, first) for first, _ in statement.items(3, to))
+    new = _role(statement, to + 1)
+    statement.prelude = _block([f"PERFORM kameleon.reassign_entities(ARRAY[{former}]::pg_catalog.name[], {new});"])
+
+
+def _role(statement: Statement, token: int) -> str:
+    word = statement.word(token)
+    if word in ("current_user", "current_role", "session_user"):
+        return word
+    return _literal(statement.tokens[token].value) if statement.is_name(token) else "NULL"
 
 
 def _create(statement: Statement) -> None:

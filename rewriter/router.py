@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
-from rewriter.ddl import ddl, inner_query
+from rewriter.ddl import NAMING_NO_TABLE, ddl, inner_query
 from rewriter.edits import Edit, in_order
 from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
 from rewriter.lexer import PUNCTUATION, names_in, tokenize
@@ -46,7 +46,7 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
     kind = classify(sql)
     names_within = names_in(sql, standard_conforming_strings)
     named = snapshot.by_name.keys() & names_within
-    if not named and not (kind is Kind.SET and snapshot.foreign_keys.keys() & names_within):
+    if not named and not _concerns_all(kind, names_within, snapshot):
         return Routed(kind)
     if kind in _READERS and not named.isdisjoint(snapshot.catalogs):
         try:
@@ -56,6 +56,13 @@ def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_str
             # What cannot be said of our views is left to be said of the catalogs themselves.
             pass
     return _route(sql, kind, named, Resolver(snapshot, names), standard_conforming_strings)
+
+
+def _concerns_all(kind: Kind, names_within: set[str], snapshot: Snapshot) -> bool:
+    """SET CONSTRAINTS of a foreign key; REASSIGN OWNED, which names no table."""
+    if kind is Kind.SET:
+        return bool(snapshot.foreign_keys.keys() & names_within)
+    return kind is Kind.DDL and not names_within.isdisjoint(NAMING_NO_TABLE)
 
 
 def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_conforming_strings: bool) -> Routed:

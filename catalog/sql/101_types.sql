@@ -158,6 +158,10 @@ BEGIN
     ELSIF typmod >= 0 THEN
         expression := format('%s::%s', expression, target);
     END IF;
+    IF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'tsquery' THEN
+        -- PostgreSQL remarks on the text of an empty one; this is a constant
+        expression := format('CASE %s WHEN '''' THEN ''''::tsquery::%s ELSE %s END', element, target, expression);
+    END IF;
     IF missing IS NOT NULL THEN
         expression := format('CASE WHEN %s ? %L THEN %s ELSE %s END', document, field_key, expression, missing);
     END IF;

@@ -261,7 +261,7 @@ DECLARE
     entity int;
     storage text;
     seen int[] := '{}';
-    privileges_changed boolean := tg_tag = 'REASSIGN OWNED';
+    privileges_changed boolean := false;
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -342,15 +342,16 @@ BEGIN
         PERFORM kameleon.sync_entity(entity, tg_tag);
     END LOOP;
     PERFORM kameleon.sync_foreign_keys(seen);
+    -- REASSIGN OWNED fires no event trigger: what it did past the proxy is found here, by the next command that does
+    FOR entity IN
+        SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
+        WHERE e.storage_mode = 'shared' AND (c.relacl::text, c.relowner) IS DISTINCT FROM (e.synced_acl, e.synced_owner)
+    LOOP
+        PERFORM kameleon.sync_owner(entity);
+        PERFORM kameleon.sync_grants(entity);
+        PERFORM kameleon.log_change(entity, tg_tag);
+    END LOOP;
     IF privileges_changed THEN
-        FOR entity IN
-            SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
-            WHERE e.storage_mode = 'shared' AND (c.relacl::text, c.relowner) IS DISTINCT FROM (e.synced_acl, e.synced_owner)
-        LOOP
-            PERFORM kameleon.sync_owner(entity);
-            PERFORM kameleon.sync_grants(entity);
-            PERFORM kameleon.log_change(entity, tg_tag);
-        END LOOP;
         PERFORM kameleon.dedicate_where_needed(tg_tag);
     END IF;
     PERFORM kameleon.sync_view_privileges();

@@ -1,4 +1,4 @@
--- CLUSTER and REINDEX of a shared entity work on its documents. Re-created on every install.
+-- CLUSTER, REINDEX and REASSIGN OWNED, of which event triggers know little or nothing. Re-created on every install.
 
 -- The index that the table is clustered on is the documents'.
 CREATE OR REPLACE FUNCTION kameleon.sync_clustering(entity int) RETURNS void
@@ -29,5 +29,26 @@ BEGIN
     IF child_index IS NOT NULL THEN
         EXECUTE format('REINDEX INDEX kameleon.%I', child_index);
     END IF;
+END
+$$;
+
+-- What REASSIGN OWNED will do with the entities, by commands that fire the event trigger. Where the client may not, or a
+-- role is not there, REASSIGN OWNED itself says so.
+CREATE OR REPLACE FUNCTION kameleon.reassign_entities(former name[], new_owner name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell regclass;
+BEGIN
+    IF (SELECT count(*) FROM pg_roles r WHERE r.rolname = new_owner OR r.rolname = ANY (former))
+       < (SELECT count(DISTINCT n) FROM unnest(former || new_owner) AS n)
+       OR EXISTS (SELECT FROM unnest(former || new_owner) AS n WHERE NOT pg_has_role(kameleon.acting_role(), n, 'USAGE')) THEN
+        RETURN;
+    END IF;
+    FOR shell IN
+        SELECT e.relid FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
+        WHERE e.storage_mode = 'shared' AND pg_get_userbyid(c.relowner) = ANY (former) ORDER BY e.entity_id
+    LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', shell, new_owner);
+    END LOOP;
 END
 $$;

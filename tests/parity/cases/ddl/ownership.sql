@@ -1,0 +1,165 @@
+-- user: postgres
+-- modes: simple
+
+-- Who owns a table, where it is, what it says of itself.
+
+create table t (id serial primary key, v text, n int generated always as identity);
+create index t_v on t (v);
+insert into t (v) values ('a'), ('b');
+create schema elsewhere;
+grant usage, create on schema elsewhere, public to parity_reader, parity_writer;
+
+alter table t owner to parity_writer;
+select tableowner from pg_tables where tablename = 't';
+select relname, pg_get_userbyid(relowner) from pg_class where relname like 't\_%' or relname = 't' order by 1;
+set role parity_writer;
+select * from t order by id;
+insert into t (v) values ('c') returning *;
+alter table t add column w int default 1;
+alter table t alter w type bigint;
+alter table t owner to parity_reader;
+reset role;
+alter table t owner to no_such_role;
+alter table t owner to current_user;
+grant select on t to parity_writer;
+grant all on t to parity_reader with grant option;
+select relacl from pg_class where relname = 't';
+alter table t owner to parity_writer;
+select relacl from pg_class where relname = 't';
+set role parity_reader;
+select id, v from t order by id;
+insert into t (v) values ('d') returning id, v;
+reset role;
+reassign owned by parity_writer to parity_reader;
+select tableowner from pg_tables where tablename = 't';
+set role parity_writer;
+select * from t;
+insert into t (v) values ('e');
+set role parity_reader;
+update t set v = upper(v) where id = 1 returning *;
+reset role;
+reassign owned by parity_reader to no_such_role;
+reassign owned by no_such_role to parity_reader;
+set role parity_reader;
+reassign owned by parity_reader to parity_writer;
+reassign owned by current_user to current_user;
+reset role;
+reassign owned by parity_reader, parity_writer to current_user;
+select tableowner from pg_tables where tablename = 't';
+set role parity_reader;
+select count(*) from t;
+reset role;
+drop owned by parity_writer;
+
+alter table t set schema elsewhere;
+select * from t;
+select id, v from elsewhere.t order by id;
+insert into elsewhere.t (v) values ('f') returning *;
+select pg_get_serial_sequence('elsewhere.t', 'id');
+create table t (other int);
+insert into t values (1);
+select * from t;
+alter table elsewhere.t set schema public;
+alter table elsewhere.t set schema nowhere;
+drop table t;
+set search_path = elsewhere, public;
+select count(*) from t;
+alter schema elsewhere rename to somewhere;
+set search_path = somewhere, public;
+select count(*) from t;
+insert into t (v) values ('g') returning id;
+reset search_path;
+alter table somewhere.t set schema public;
+select count(*) from t;
+alter table if exists somewhere.t set schema public;
+
+create table temp_like (like t including all);
+insert into temp_like (v) values ('x') returning *;
+alter table temp_like owner to parity_writer;
+grant select on temp_like to parity_reader;
+drop owned by parity_writer;
+select * from temp_like;
+create table granted_here (id int);
+grant select, insert on granted_here to parity_reader;
+set role parity_reader;
+insert into granted_here values (1);
+reset role;
+drop owned by parity_reader restrict;
+select * from t;
+set role parity_reader;
+select * from granted_here;
+reset role;
+select * from granted_here;
+
+-- Default privileges
+alter default privileges in schema public grant select, insert on tables to parity_reader;
+create table born (id int primary key, v text);
+select relacl from pg_class where relname = 'born';
+set role parity_reader;
+insert into born values (1, 'x');
+select * from born;
+update born set v = 'y';
+delete from born;
+reset role;
+alter default privileges in schema public revoke select, insert on tables from parity_reader;
+create table unborn (id int);
+set role parity_reader;
+select * from unborn;
+reset role;
+alter default privileges for role parity_writer grant all on tables to public;
+grant usage, create on schema public to parity_writer;
+set role parity_writer;
+create table of_writer (id int);
+insert into of_writer values (1);
+set role parity_reader;
+grant usage on schema public to parity_reader;
+select * from of_writer;
+reset role;
+alter default privileges for role parity_writer revoke all on tables from public;
+drop table of_writer;
+
+-- Privileges
+grant select on all tables in schema public to parity_reader;
+set role parity_reader;
+select count(*) from born;
+insert into born values (3);
+truncate born;
+reset role;
+revoke all on all tables in schema public from parity_reader;
+set role parity_reader;
+select count(*) from born;
+reset role;
+grant truncate, references, trigger on born to parity_reader;
+set role parity_reader;
+truncate born;
+reset role;
+grant select on born, unborn to parity_reader, parity_writer;
+grant insert, update on born to public;
+select grantee, privilege_type, is_grantable from information_schema.table_privileges where table_name = 'born' and grantee <> 'postgres' order by 1, 2;
+select has_table_privilege('parity_reader', 'born', 'insert'), has_table_privilege('parity_writer', 'born', 'delete'), has_any_column_privilege('parity_reader', 'born', 'update');
+grant all on born to no_such_role;
+grant frobnicate on born to parity_reader;
+revoke select on born from parity_reader cascade;
+set role parity_reader;
+select * from born;
+update born set v = 'by all';
+insert into born values (4, 'by all') returning id;
+insert into born values (5, 'by all');
+reset role;
+select * from born order by id;
+
+-- Comments and labels
+comment on table born is 'born with it';
+comment on column born.v is 'a column';
+comment on constraint born_pkey on born is 'a key';
+comment on index born_pkey is 'an index';
+comment on column born.nope is 'none';
+comment on table no_such_table is 'none';
+select obj_description('born'::regclass), col_description('born'::regclass, 2), obj_description('born_pkey'::regclass);
+comment on table born is null;
+select obj_description('born'::regclass);
+select * from born order by id;
+security label on table born is 'secret';
+security label for nobody on column born.v is 'secret';
+
+drop table t, granted_here, born, unborn;
