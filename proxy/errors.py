@@ -27,6 +27,7 @@ class ProxyError(Exception):
         detail: str | None = None,
         hint: str | None = None,
         position: int | None = None,
+        routine: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -34,6 +35,8 @@ class ProxyError(Exception):
         self.detail = detail
         self.hint = hint
         self.position = position
+        #: PostgreSQL's function that raises this: drivers tell by it that a statement should be prepared again.
+        self.routine = routine
 
 
 class ClientViolation(ProxyError):
@@ -73,13 +76,14 @@ def error_response(
     detail: str | None = None,
     hint: str | None = None,
     position: int | None = None,
+    routine: str | None = None,
     encoding: str = "utf-8",
 ) -> bytes:
-    return _diagnostic(Backend.ERROR_RESPONSE, message, sqlstate, severity, detail, hint, position, encoding)
+    return _diagnostic(Backend.ERROR_RESPONSE, message, sqlstate, severity, detail, hint, position, routine, encoding)
 
 
 def notice_response(message: str, *, sqlstate: str, severity: str = "WARNING", encoding: str = "utf-8") -> bytes:
-    return _diagnostic(Backend.NOTICE_RESPONSE, message, sqlstate, severity, None, None, None, encoding)
+    return _diagnostic(Backend.NOTICE_RESPONSE, message, sqlstate, severity, None, None, None, None, encoding)
 
 
 def as_response(error: ProxyError, encoding: str = "utf-8") -> bytes:
@@ -90,6 +94,7 @@ def as_response(error: ProxyError, encoding: str = "utf-8") -> bytes:
         detail=error.detail,
         hint=error.hint,
         position=error.position,
+        routine=error.routine,
         encoding=encoding,
     )
 
@@ -102,11 +107,13 @@ def _diagnostic(
     detail: str | None,
     hint: str | None,
     position: int | None,
+    routine: str | None,
     encoding: str,
 ) -> bytes:
     texts = {"S": severity, "V": severity, "C": sqlstate, "M": message, "D": detail, "H": hint}
     if position is not None:
         texts["P"] = str(position)
+    texts["R"] = routine
     fields = {code: _field(text, encoding) for code, text in texts.items() if text}
     return Diagnostic(kind, fields).encode()
 

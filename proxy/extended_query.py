@@ -289,7 +289,7 @@ def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages:
     after = relay.shown_row_description(describe.frames[-1])
     if _result_type(before) != _result_type(after):
         statement.spoil()
-        error = StatementRefused("cached plan must not change result type", sqlstate="0A000")
+        error = StatementRefused("cached plan must not change result type", routine="RevalidateCachedQuery")
         relay.refuse_next(refusal.response(error, knowledge))
 
 

@@ -49,6 +49,7 @@ def response(error: RewriteError | ProxyError, knowledge: Knowledge, offset: int
         detail=error.detail,
         hint=error.hint,
         position=None if error.position is None else error.position + offset,
+        routine=error.routine if isinstance(error, ProxyError) else None,
         encoding=knowledge.codec,
     )
 

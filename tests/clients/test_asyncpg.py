@@ -121,6 +121,25 @@ async def test_statement_cache_outlives_a_change_of_the_entity(target: Target, c
     await other.close()
 
 
+async def test_a_cached_statement_whose_result_changed(target: Target, connection: Any, items: None) -> None:
+    """In a transaction asyncpg cannot prepare again; it says what it was, and knows better the next time."""
+    query = "SELECT name FROM items WHERE id = $1"
+    assert await connection.fetchval(query, 1) == "anvil"
+    other = await asyncpg.connect(target.url, timeout=20)
+    await other.execute("ALTER TABLE items ALTER COLUMN name TYPE varchar(20)")
+    with pytest.raises(asyncpg.InvalidCachedStatementError):
+        async with connection.transaction():
+            await connection.fetchval(query, 1)
+    assert await connection.fetchval(query, 1) == "anvil"
+    await other.execute("BEGIN; DROP TABLE items; CREATE TABLE items (id int, name char(9)); COMMIT")
+    async with connection.transaction():
+        with pytest.raises(asyncpg.InvalidCachedStatementError):
+            await connection.fetchval(query, 1)
+    await other.execute("INSERT INTO items VALUES (1, 'anew')")
+    assert await connection.fetchval(query, 1) == "anew     "
+    await other.close()
+
+
 async def test_cursors(connection: Any, items: None) -> None:
     await connection.execute("INSERT INTO items (name, price) SELECT 'n' || g, g FROM generate_series(1, 200) g")
     async with connection.transaction():
