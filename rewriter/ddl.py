@@ -56,6 +56,7 @@ _QUALIFIERS = frozenset(
 _CREATE_PASSES = frozenset(
     (
         "table", "index", "view", "trigger", "constraint", "rule", "policy", "statistics", "publication",
+        "function", "procedure",
         "sequence", "type", "domain", "role", "user", "group", "extension", "aggregate", "operator", "cast",
         "collation", "conversion", "database", "server", "text", "tablespace", "subscription", "event", "access",
         "language", "transform",
@@ -111,9 +112,7 @@ def _create(statement: Statement) -> None:
     token = _object(statement)
     what = statement.word(token)
     end = len(statement.tokens)
-    if what in ("function", "procedure"):
-        _routine(statement, token)
-    elif what == "schema":
+    if what == "schema":
         if _top_level(statement, token, end, "create") is not None:
             _refuse_named(statement, "CREATE SCHEMA with elements that name a shared entity is not supported")
     elif what == "view":
@@ -148,17 +147,6 @@ def _refresh(statement: Statement) -> None:
     view = statement.resolver.entity(statement.parts(chain))
     if view is not None and view.kind == "materialized view":
         statement.prelude = _block([f"PERFORM kameleon.read_shadow({view.relid});"])
-
-
-def _routine(statement: Statement, token: int) -> None:
-    """Bodies in quotes pass; a standard SQL body is bound to relations when it is made, so it may name no entity."""
-    end = len(statement.tokens)
-    for at in range(token, end):
-        if statement.words(at, "begin", "atomic") or (statement.word(at) == "return" and at > token + 1):
-            _refuse_between(
-                statement, at, end, "CREATE FUNCTION with a SQL-standard body", "cannot be bound to", lexical=True
-            )
-            return
 
 
 # --- ALTER ---
@@ -466,13 +454,6 @@ def _refuse_named(statement: Statement, message: str) -> None:
         entity = _possible_entity(statement, token)
         if entity is not None:
             raise _refusal(statement, token, f'{message}: "{entity.name}"')
-
-
-def _refuse_between(statement: Statement, first: int, end: int, form: str, why: str, *, lexical: bool = False) -> None:
-    for token in range(first, end):
-        entity = _possible_entity(statement, token) if lexical else _entity_at(statement, token)
-        if entity is not None:
-            raise _refusal(statement, token, f'{form} is not supported: {why} the shared entity "{entity.name}"')
 
 
 def _possible_entity(statement: Statement, token: int) -> Entity | None:

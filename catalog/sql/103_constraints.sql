@@ -250,7 +250,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'KDB02',
         MESSAGE = format('table "%s" is kept in shared storage and cannot be used here', definition.entity_name),
         DETAIL = 'The statement reached the table itself, not its documents: it stands in a function, or the connection is not Kameleon''s.',
-        HINT = 'Connect through Kameleon''s port, and use the table in statements of the client''s own.',
+        HINT = 'Connect through Kameleon''s port, and use the table in statements of the client''s own; or create it after SET kameleon.default_storage = dedicated, which makes an ordinary table.',
         SCHEMA = definition.schema_name, TABLE = definition.entity_name;
 END
 $$;

@@ -305,6 +305,8 @@ BEGIN
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
         ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object') THEN
             PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
+        ELSIF command.object_type IN ('function', 'procedure') THEN
+            PERFORM kameleon.dedicate_bound(command.objid, command.command_tag);
         ELSIF command.command_tag LIKE '%PUBLICATION' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);
         ELSIF command.command_tag = 'ALTER DOMAIN' THEN

@@ -194,6 +194,37 @@ BEGIN
 END
 $$;
 
+-- A routine whose body is in standard SQL: it is bound to the tables and views that its queries name. What else it depends
+-- on a table for is the row type. To make a routine takes no right on a table; to move the table's rows does.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_bound(routine oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bound record;
+    reason text := format('%s uses it', pg_describe_object('pg_proc'::regclass, routine, 0));
+BEGIN
+    FOR bound IN
+        SELECT DISTINCT c.oid, c.relname, c.relowner, e.entity_id IS NOT NULL AS is_entity
+        FROM pg_proc p
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class c ON c.oid = d.refobjid AND p.prosqlbody::text LIKE format('%%:relid %s %%', c.oid)
+        LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared'
+        LEFT JOIN kameleon.kdb_view_definitions v ON v.relid = c.oid
+        WHERE p.oid = routine AND (e.entity_id IS NOT NULL OR v.relid IS NOT NULL)
+    LOOP
+        IF NOT pg_has_role(kameleon.acting_role(), bound.relowner, 'USAGE') THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('%s cannot be bound to "%s", whose rows are kept in shared storage', routine::regprocedure, bound.relname),
+                HINT = 'Let its owner create the routine: that moves the rows to dedicated storage.';
+        ELSIF NOT bound.is_entity THEN
+            PERFORM kameleon.dedicate_behind(bound.oid, reason);
+        -- one before it may have taken it along
+        ELSIF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = bound.oid AND e.storage_mode = 'shared') THEN
+            PERFORM kameleon.make_dedicated(bound.oid, reason, tag);
+        END IF;
+    END LOOP;
+END
+$$;
+
 -- What the proxy runs before a statement that it does not know: the entity's rows are in its table then, whatever comes.
 CREATE OR REPLACE FUNCTION kameleon.dedicate(shell regclass, reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

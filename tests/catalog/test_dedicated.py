@@ -72,6 +72,10 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
         ("CREATE PUBLICATION p FOR ALL TABLES", "it is published for logical replication"),
         ("CREATE PUBLICATION p FOR TABLES IN SCHEMA public", "it is published for logical replication"),
         ("CREATE PUBLICATION p; ALTER PUBLICATION p ADD TABLE person", "it is published for logical replication"),
+        (
+            "CREATE FUNCTION people() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM person)",
+            "function public.people() uses it",
+        ),
         ("ALTER TABLE person ADD CHECK (tableoid > 0)", "an expression of its own reads tableoid"),
         (
             "ALTER TABLE person ADD COLUMN kdb_data int",
