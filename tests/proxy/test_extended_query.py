@@ -86,7 +86,8 @@ def test_a_changed_result_type_is_refused_as_a_cached_plan():
     script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, ParameterDescription((23,)), after).to_client()
     script.to_upstream(refused_unanalyzed(INSERT + b" RETURNING *"), *RUN)
     script.upstream(several_error(), READY)
-    script.to_client(error("0A000", "cached plan must not change result type"), READY)
+    changed = error("0A000", "cached plan must not change result type", R="RevalidateCachedQuery")
+    script.to_client(changed, READY)
     assert script.relay.is_idle
 
 
