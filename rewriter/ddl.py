@@ -55,7 +55,7 @@ _QUALIFIERS = frozenset(
 )
 _CREATE_PASSES = frozenset(
     (
-        "table", "index", "view", "trigger", "constraint", "rule", "policy", "statistics", "publication",
+        "schema", "table", "index", "view", "trigger", "constraint", "rule", "policy", "statistics", "publication",
         "function", "procedure",
         "sequence", "type", "domain", "role", "user", "group", "extension", "aggregate", "operator", "cast",
         "collation", "conversion", "database", "server", "text", "tablespace", "subscription", "event", "access",
@@ -111,11 +111,7 @@ def _role(statement: Statement, token: int) -> str:
 def _create(statement: Statement) -> None:
     token = _object(statement)
     what = statement.word(token)
-    end = len(statement.tokens)
-    if what == "schema":
-        if _top_level(statement, token, end, "create") is not None:
-            _refuse_named(statement, "CREATE SCHEMA with elements that name a shared entity is not supported")
-    elif what == "view":
+    if what == "view":
         if statement.word(token - 1) == "materialized":
             _create_materialized_view(statement)
     elif what not in _CREATE_PASSES:

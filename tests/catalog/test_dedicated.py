@@ -111,6 +111,24 @@ def test_what_documents_cannot_honour_moves_the_rows(catalog: CatalogDatabase, s
     assert rows(session, logged) == [(why,)]
 
 
+def test_tablespaces(catalog: CatalogDatabase) -> None:
+    session = _person(catalog)
+    session.execute("SET allow_in_place_tablespaces = on")
+    session.execute(f"CREATE TABLESPACE {catalog.name} LOCATION ''".encode())
+    try:
+        session.execute(f"CREATE INDEX apart ON person (since) TABLESPACE {catalog.name}".encode())
+        child = "SELECT tablespace FROM pg_indexes WHERE schemaname = 'kameleon' AND indexname = 'apart'"
+        assert rows(session, child) == [(catalog.name,)]
+        session.execute(f"ALTER TABLE person SET TABLESPACE {catalog.name}".encode())
+        assert rows(session, READ.format("person")) == PEOPLE
+        assert rows(session, "SELECT reason FROM kameleon.kdb_entity_definitions") == [
+            ("it is in a tablespace of its own",)
+        ]
+    finally:
+        session.execute("DROP TABLE person")
+        session.execute(f"DROP TABLESPACE {catalog.name}".encode())
+
+
 def test_a_dedicated_entity_is_an_ordinary_table(catalog: CatalogDatabase) -> None:
     session = _person(catalog)
     session.execute("ALTER TABLE person REPLICA IDENTITY FULL")

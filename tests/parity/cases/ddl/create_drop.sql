@@ -94,3 +94,23 @@ create function maker() returns void language plpgsql as $$ begin create table m
 select maker();
 insert into made_by_function values (1), (2) returning *;
 select * from made_by_function order by id;
+
+-- A schema with all that is in it
+create table outside (id int primary key, v text);
+insert into outside values (1, 'a'), (2, null);
+create schema whole
+  create table inside (id int references outside, n int)
+  create view seen as select o.v, i.n from outside o left join inside i using (id)
+  create index on inside (n)
+  grant select on inside to parity_reader;
+insert into whole.inside values (1, 10);
+insert into whole.inside values (7, 10);
+select * from whole.seen order by 1;
+alter table outside add column w int default 4;
+select * from whole.seen order by 1;
+set role parity_reader;
+select * from whole.inside;
+reset role;
+drop schema whole;
+drop schema whole cascade;
+delete from outside returning *;
