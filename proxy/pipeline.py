@@ -223,7 +223,7 @@ class Pipeline:
         self.skipping = False
         #: Upstream reads CopyData; a Sync or Flush sent now is ignored there.
         self.copying_in = False
-        #: Syncs sent while we thought so. If the COPY had failed by then, they are answered after all.
+        #: Syncs that are taken to be read as part of the last COPY. If it failed first, they are answered after all.
         self.ignored_syncs = 0
 
     def pop(self) -> Owed:
@@ -261,22 +261,23 @@ class Pipeline:
         """
         queue = self.queue
         first = queue.popleft()
+        self.ignored_syncs = 0
         if first.asked is Asked.CALL:
             first.asked, first.expected = Asked.EXECUTE, EXPECTED[Asked.EXECUTE]
+            self.ignored_syncs = 1
         while queue and queue[0].asked is Asked.SYNC:
             queue.popleft()
+            self.ignored_syncs += 1
         if queue and queue[0].asked is Asked.COPY_END:
             queue.popleft()
         elif not queue:
             self.copying_in = True
-            self.ignored_syncs = 0
         queue.appendleft(first)
 
     def copy_ended(self) -> None:
         """The client sent CopyDone or CopyFail."""
         if self.copying_in:
             self.copying_in = False
-            self.ignored_syncs = 0
         elif self.queue:
             self.queue.append(Owed(Asked.COPY_END))
 

@@ -96,6 +96,15 @@ def test_a_sync_that_crossed_the_failure_of_its_copy_is_answered_after_all():
     assert not sent.take_unowed_ready()
 
 
+def test_a_sync_sent_before_a_copy_that_fails_at_once_is_answered_after_all():
+    for asked in ((Asked.EXECUTE, Asked.SYNC), (Asked.CALL,)):
+        sent = pipeline(*asked)
+        sent.copy_in_began()
+        sent.discard_to_sync()
+        assert sent.take_unowed_ready()
+        assert not sent.skipping
+
+
 def test_the_sync_of_a_call_is_answered_whatever_fails():
     for sent in (pipeline(Asked.CALL, Asked.CALL), pipeline(Asked.PARSE, Asked.CALL, Asked.CALL)):
         sent.discard_to_sync()

@@ -256,6 +256,21 @@ def test_copy_in_of_the_extended_protocol_as_libpq_sends_it():
     assert script.relay.is_idle
 
 
+def test_copy_in_of_the_extended_protocol_that_fails_at_once():
+    """COPY into a view: upstream has read no Sync by then, so each is answered, whichever way they cross."""
+    failed = error("42809", 'cannot copy to view "v"')
+    for is_late in (False, True):
+        script = playbook(entity()).client(Parse(b"", b"COPY v FROM STDIN"), Bind(b"", b""), Execute(b""), SYNC)
+        script.upstream(PARSE_COMPLETE, BIND_COMPLETE, COPY_IN)
+        if not is_late:
+            script.upstream(failed, READY)
+        script.client(COPY_DATA, COPY_DONE, SYNC)
+        if is_late:
+            script.upstream(failed, READY)
+        script.upstream(READY).to_client(PARSE_COMPLETE, BIND_COMPLETE, COPY_IN, failed, READY, READY)
+        assert script.relay.is_idle
+
+
 def test_function_call():
     call = frame(Frontend.FUNCTION_CALL, b"\0\0\0\1\0\0\0\0\0\0")
     result = frame(Backend.FUNCTION_CALL_RESPONSE, b"\xff\xff\xff\xff")

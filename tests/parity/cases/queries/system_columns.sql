@@ -55,3 +55,13 @@ update t set n = 99 where id = 4 returning old.ctid, new.ctid, old.xmax = 0;
 update t set ctid = '(0,1)';
 insert into t (ctid) values ('(0,1)');
 select id, v, n from t order by id;
+
+-- Beside views, which have none
+create view seen as select id, v from t where id < 5;
+select ctid, seen.id from t join seen on seen.id = t.id order by t.id;
+select * , t.ctid from seen join t on seen.id = t.id order by t.id;
+select ctid from seen;
+select seen.ctid from t, seen;
+select t.ctid, seen, t from t, seen where t.id = seen.id order by t.id;
+select count(*) from seen s, seen, t tablesample bernoulli (100) where t.ctid is not null;
+update t set n = 0 from seen where t.id = seen.id and t.ctid is not null returning t.ctid is null, seen.*;
