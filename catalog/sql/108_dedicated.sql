@@ -30,9 +30,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid
                      AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.confrelid AND e.storage_mode = 'shared'))
             THEN 'it references a table that is not in shared storage'
-        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conrelid <> c.oid
-                     AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.conrelid AND e.storage_mode = 'shared'))
-            THEN 'a table that is not in shared storage references it'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
             THEN 'it has triggers'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O')
@@ -169,7 +166,7 @@ BEGIN
         SELECT DISTINCT e.* FROM kameleon.kdb_entity_definitions e JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = e.relid
         WHERE k.conrelid = relation AND e.storage_mode = 'shared' ORDER BY e.entity_id
     LOOP
-        PERFORM kameleon.sync_entity(referenced.entity_id, tag);
+        PERFORM kameleon.make_dedicated(referenced.relid, 'a table that is not in shared storage references it', tag);
     END LOOP;
 END
 $$;

@@ -183,3 +183,35 @@ def test_truncate_empties_what_foreign_keys_refer_to(catalog: CatalogDatabase) -
     insert(session, catalog, "child", "(1)")
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         session.execute("DELETE FROM {write}".format(**catalog.views("parent")).encode())
+
+
+def storage(session: psycopg.Connection[Any]) -> dict[str, str]:
+    return dict(rows(session, "SELECT entity_name, storage_mode FROM kameleon.kdb_entity_definitions"))
+
+
+def test_tables_of_one_command_may_refer_to_each_other(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE SCHEMA s CREATE TABLE a (id int PRIMARY KEY) CREATE TABLE b (a_id int REFERENCES a)")
+    assert storage(session) == {"a": "shared", "b": "shared"}
+    assert len(between_documents(session)) == 1
+
+
+def test_what_a_dedicated_table_refers_to_becomes_dedicated(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE top (id int PRIMARY KEY)")
+    session.execute("CREATE TABLE middle (id int PRIMARY KEY REFERENCES top)")
+    session.execute("CREATE TABLE apart (id int PRIMARY KEY)")
+    insert(session, catalog, "top", "(1)")
+    insert(session, catalog, "middle", "(1)")
+    notices: list[str] = []
+    session.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    # past the proxy, by somebody who knows nothing of Kameleon
+    other = catalog.session("RESET kameleon.default_storage")
+    other.execute("CREATE TABLE plain (id int REFERENCES middle)")
+    assert storage(session) == {"top": "dedicated", "middle": "dedicated", "apart": "shared"}
+    assert rows(session, "SELECT * FROM middle") == [(1,)]
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        session.execute("INSERT INTO plain VALUES (2)")
+    session.execute("CREATE TABLE refers (id int REFERENCES top)")
+    assert storage(session)["refers"] == "dedicated"
+    assert any("refers" in notice and "not in shared storage" in notice for notice in notices)
