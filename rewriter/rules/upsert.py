@@ -93,8 +93,12 @@ def _given(statement: Statement, parts: Insert, most: int) -> int:
         count = len(statement.items(first + 1, end - 1))
     elif core.kind == "select":
         items = statement.items(core.first, core.end)
-        # A star is taken to give every column; if it does not, PostgreSQL finds the lists of different length.
-        count = most if any(statement.word(end - 1) == "*" for _, end in items) else len(items)
+        if any(statement.word(end - 1) == "*" for _, end in items):
+            # Where it is not known: every column. If that is wrong, PostgreSQL finds the lists of different length.
+            width = _star_width(statement, core)
+            count = most if width is None else len(items) - 1 + width
+        else:
+            count = len(items)
     else:
         chain = statement.chain(core.first)
         source = statement.resolver.entity(statement.parts(chain)) if chain is not None else None
@@ -102,6 +106,25 @@ def _given(statement: Statement, parts: Insert, most: int) -> int:
     if count > most:
         raise statement.refuse(core.first, "INSERT has more expressions than target columns", sqlstate=SYNTAX_ERROR)
     return count
+
+
+_MORE = frozenset((",", "join", "cross", "natural", "inner", "left", "right", "full", "(", "tablesample"))
+
+
+def _star_width(statement: Statement, core: Core) -> int | None:
+    """How many columns a star gives: those of the one entity in FROM, if that is all there is."""
+    tokens = range(len(statement.tokens))
+    stars = sum(statement.word(end - 1) == "*" for _, end in statement.items(core.first, core.end))
+    chain = statement.chain(core.end + 1) if statement.word(core.end) == "from" else None
+    if chain is None or stars != 1 or any(statement.word(token) == "with" for token in tokens):
+        return None
+    after = chain.end
+    if statement.word(after) == "as":
+        after += 1
+    if statement.word(after) in _MORE or statement.word(after + 1) in _MORE:
+        return None
+    entity = statement.resolver.entity(statement.parts(chain))
+    return len(entity.fields) if entity is not None else None
 
 
 def _source(statement: Statement, parts: Insert, columns: _Columns) -> None:

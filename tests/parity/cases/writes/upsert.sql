@@ -59,6 +59,8 @@ insert into u (id, note) values (1, 'far too long a note') on conflict (id) do n
 
 create table short (id int, email text);
 insert into short values (1, 'short'), (77, 'shorter');
+insert into u select * from short where id = 77 on conflict do nothing returning id, email, n;
+insert into u select s.*, 5 from short s on conflict (id) do update set a = excluded.a returning id, email, a;
 insert into u table short on conflict (id) do nothing returning id, email;
 insert into u table u on conflict do nothing;
 create table gen (id int generated always as identity primary key, k text unique, v int, dbl int generated always as (v * 2) stored);
