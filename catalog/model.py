@@ -24,6 +24,7 @@ class Field:
     default: str | None = None  # SQL text; an identity's is its nextval(...)
     identity: str = ""  # '' | 'a' ALWAYS | 'd' BY DEFAULT
     generated: str = ""  # '' | 's' stored | 'v' virtual
+    is_view_default: bool = False  # the default is a view's own
     target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written
 
     @property

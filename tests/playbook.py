@@ -295,6 +295,7 @@ def as_json(of: Entity) -> dict[str, Any]:
             for each in of.fields
         ],
         "indexes": [],
+        "foreign_keys": [],
         "views": {
             "records": [of.child_oid, 0, 0],
             "read": [of.read_oid, of.view_row_types[0], 0],

@@ -306,7 +306,7 @@ DECLARE
                             FROM kameleon.kdb_entity_definitions e
                             CROSS JOIN LATERAL unnest(kameleon.views_over(ARRAY[e.relid])) AS v (oid)
                             JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
-                            CROSS JOIN LATERAL (VALUES (format('read_%s', d.view_id)), (format('write_%s_1', d.view_id))) AS n (name)
+                            CROSS JOIN LATERAL (VALUES (format('read_%s', d.view_id)), (format('write_%s_%s', d.view_id, d.generation))) AS n (name)
                             WHERE e.entity_id = entity);
 BEGIN
     LOOP

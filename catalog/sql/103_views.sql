@@ -2,7 +2,7 @@
 --
 -- A view stands in PostgreSQL's catalogs just as its CREATE VIEW said, over the shells. Beside it stands its *shadow*,
 -- kdb_read_<number>, the same query over the entities' read views and other views' shadows, and where the view can be
--- updated, kdb_write_<number>_1, over the write view of the entity behind it. The proxy names the shadow where the
+-- updated, kdb_write_<number>_<generation>, over the write view of the entity behind it. The proxy names the shadow where the
 -- client names the view. What depends on the view, who may use it and how it is shown is PostgreSQL's own business.
 --
 -- PostgreSQL itself writes the shadow's query: pg_get_viewdef() prints the names that relations have at that moment.
@@ -28,7 +28,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE e.relid = relation AND e.storage_mode = 'shared'
     UNION ALL
     SELECT c.oid FROM kameleon.kdb_view_definitions d
-    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = format('kdb_write_%s_1', d.view_id)
+    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = format('kdb_write_%s_%s', d.view_id, d.generation)
     WHERE d.relid = relation
 $$;
 
@@ -71,7 +71,7 @@ BEGIN
         FROM unnest(views) WITH ORDINALITY AS v (oid, position)
         JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
         JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema())
-            AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_1', d.view_id))
+            AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
         JOIN pg_namespace n ON n.oid = c.relnamespace
         ORDER BY v.position DESC
     LOOP
@@ -203,7 +203,7 @@ BEGIN
     END IF;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
     PERFORM kameleon.depend_on_view(shadow::regclass);
-    PERFORM kameleon.make_write_shadow(view_oid, number, columns, sources, stand_ins);
+    PERFORM kameleon.make_write_shadow(view_oid, columns, sources, stand_ins);
     PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
 END
 $$;
@@ -251,30 +251,46 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view.
-CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, number int, columns text, sources oid[], stand_ins oid[]) RETURNS void
+CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, columns text, sources oid[], stand_ins oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     base oid := kameleon.view_base(view_oid);
     base_view oid := kameleon.write_stand_in(base);
     through kameleon.kdb_view_definitions;
     columns_written int2[];
-    shadow text := format('%s.kdb_write_%s_1', (SELECT CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END FROM pg_class c WHERE c.oid = view_oid), number);
+    shadow text;
+    signature_now text;
     options text := (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view_oid);
 BEGIN
     UPDATE kameleon.kdb_view_definitions d SET base_relid = NULL, base_columns = NULL WHERE d.relid = view_oid AND d.base_relid IS NOT NULL;
     IF base_view IS NULL OR pg_relation_is_updatable(view_oid, false) = 0
        OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = view_oid)
-       OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = view_oid AND r.rulename <> '_RETURN')
-       OR EXISTS (SELECT FROM pg_attrdef a WHERE a.adrelid = view_oid) THEN
+       OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = view_oid AND r.rulename <> '_RETURN') THEN
         RETURN;
     END IF;
     columns_written := kameleon.view_base_columns(view_oid);
     SELECT d.* INTO through FROM kameleon.kdb_view_definitions d WHERE d.relid = base;
     IF FOUND THEN
+        IF EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = base) THEN
+            RETURN; -- whose defaults would be lost
+        END IF;
         base := through.base_relid;
         columns_written := ARRAY(SELECT coalesce(through.base_columns[c.attnum], 0) FROM unnest(columns_written) WITH ORDINALITY AS c (attnum, position) ORDER BY c.position);
     END IF;
     stand_ins[array_position(sources, kameleon.view_base(view_oid))] := base_view;
+    -- where a statement would be written otherwise, one that was written before must not find its view
+    SELECT jsonb_agg(jsonb_build_array(v.attname, v.atttypid, v.atttypmod, pg_get_expr(d.adbin, d.adrelid), b.attname,
+                                       kameleon.default_expression(base, b.attnum), b.attidentity, b.attgenerated) ORDER BY v.attnum)::text
+    INTO signature_now
+    FROM pg_attribute v
+    LEFT JOIN pg_attribute b ON b.attrelid = base AND b.attnum = columns_written[v.attnum]
+    LEFT JOIN pg_attrdef d ON d.adrelid = v.attrelid AND d.adnum = v.attnum
+    WHERE v.attrelid = view_oid AND v.attnum > 0 AND NOT v.attisdropped;
+    UPDATE kameleon.kdb_view_definitions d
+    SET generation = d.generation + CASE WHEN d.signature = signature_now THEN 0 ELSE 1 END, signature = signature_now
+    WHERE d.relid = view_oid
+    RETURNING format('%s.kdb_write_%s_%s', (SELECT CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END FROM pg_class c WHERE c.oid = view_oid),
+                     d.view_id, d.generation) INTO shadow;
     BEGIN
         EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s', shadow, columns, coalesce(options, ''),
                        regexp_replace(kameleon.view_query(view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
@@ -330,7 +346,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT kameleon.sync_shadow_privileges(v.oid, s.oid)
     FROM kameleon.kdb_view_definitions d
     JOIN pg_class v ON v.oid = d.relid
-    JOIN pg_class s ON s.relkind = 'v' AND s.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_1', d.view_id))
+    JOIN pg_class s ON s.relkind = 'v' AND s.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
         AND s.relnamespace = CASE v.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
     WHERE (v.relowner, v.relacl::text) IS DISTINCT FROM (s.relowner, s.relacl::text)
        OR EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = s.oid AND b.attname = a.attname
@@ -344,20 +360,22 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         'entity_id', d.view_id, 'schema', n.nspname, 'name', c.relname, 'relid', c.oid::bigint,
         'kind', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, 'temporary', c.relpersistence = 't',
         -- a materialized view has rows of its own: queries read those
-        'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', 1, 'child_name', NULL,
+        'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', d.generation, 'child_name', NULL,
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
                                              (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
                   FROM pg_class v
                   WHERE v.relnamespace = CASE c.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
-                    AND v.relname IN (format('kdb_read_%s', d.view_id), format('kdb_write_%s_1', d.view_id))),
+                    AND v.relname IN (format('kdb_read_%s', d.view_id), format('kdb_write_%s_%s', d.view_id, d.generation))),
         'fields', (SELECT json_agg(json_build_object(
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
-                        'default', kameleon.default_expression(d.base_relid, b.attnum),
+                        'default', coalesce(pg_get_expr(own.adbin, own.adrelid), kameleon.default_expression(d.base_relid, b.attnum)),
+                        'is_view_default', own.oid IS NOT NULL,
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, '')) ORDER BY a.attnum)
                    FROM pg_attribute a
                    LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
+                   LEFT JOIN pg_attrdef own ON own.adrelid = a.attrelid AND own.adnum = a.attnum
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
         'indexes', NULL, 'foreign_keys', NULL)
     FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid JOIN pg_namespace n ON n.oid = c.relnamespace

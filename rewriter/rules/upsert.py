@@ -38,6 +38,7 @@ class _Columns:
     fields: list[Field]
     are_parts: list[bool]
     paths: str | None  # of the parts
+    added: list[Field]  # what is not among them and has a default that only the view knows
 
 
 def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> None:
@@ -60,8 +61,17 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> _Columns:
         if field.target is None:
             raise cannot_write(entity, field, "insert into")
     listed = "".join(f"kdb_rec.{quote(field.written)}, " for field in fields)
-    statement.insert_after(parts.head_end, f" ({listed}kdb_keys)")
-    return _Columns(fields, [False] * len(fields), None)
+    added = _added(entity, fields)
+    statement.insert_after(parts.head_end, f" ({listed}kdb_keys{_targets(added)})")
+    return _Columns(fields, [False] * len(fields), None, added)
+
+
+def _added(entity: Entity, fields: list[Field]) -> list[Field]:
+    return [field for field in entity.fields if field.is_view_default and field.target and field not in fields]
+
+
+def _targets(added: list[Field]) -> str:
+    return "".join(f", kdb_rec.{quote(field.written)}" for field in added)
 
 
 def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, int]) -> _Columns:
@@ -81,8 +91,9 @@ def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, in
         fields.append(field)
         are_parts.append(is_part(target))
     paths = column_parts.literal() + "::text[]" if column_parts.are_any else None
-    statement.insert_after(columns[1] - 1, ", kdb_keys" + (", kdb_paths" if paths else ""))
-    return _Columns(fields, are_parts, paths)
+    added = _added(entity, fields)
+    statement.insert_after(columns[1] - 1, ", kdb_keys" + (", kdb_paths" if paths else "") + _targets(added))
+    return _Columns(fields, are_parts, paths, added)
 
 
 def _given(statement: Statement, parts: Insert, most: int) -> int:
@@ -129,7 +140,7 @@ def _star_width(statement: Statement, core: Core) -> int | None:
 
 def _source(statement: Statement, parts: Insert, columns: _Columns) -> None:
     if parts.default_values:
-        statement.replace(parts.source, parts.source + 2, "VALUES ('{}')")
+        statement.replace(parts.source, parts.source + 2, f"VALUES ({_keys_and_paths(statement, [], columns)})")
         return
     rows_allow_default = len(parts.cores) == 1
     for core in parts.cores:
@@ -170,7 +181,9 @@ def _row(statement: Statement, parts: Insert, columns: _Columns, row: tuple[int,
             continue
         is_left_out = field.identity and parts.overriding_user
         if is_left_out or (allow_default and is_default(statement, first, end)):
-            statement.replace(first, end, "NULL")
+            if field.is_view_default:
+                keys.append(field.written)
+            statement.replace(first, end, f"({field.default})" if field.is_view_default else "NULL")
         elif field.generated or (field.identity == "a" and parts.overriding is None):
             raise cannot_insert(field)
         else:
@@ -199,8 +212,9 @@ def _keys(statement: Statement, parts: Insert, columns: _Columns) -> str:
 
 
 def _keys_and_paths(statement: Statement, given: list[str], columns: _Columns) -> str:
-    keys = statement.keys_literal(given) + "::text[]"
-    return keys if columns.paths is None else f"{keys}, {columns.paths}"
+    keys = statement.keys_literal(given + [field.written for field in columns.added]) + "::text[]"
+    values = [keys] if columns.paths is None else [keys, columns.paths]
+    return ", ".join(values + [f"({field.default})" for field in columns.added])
 
 
 def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:

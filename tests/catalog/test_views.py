@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import psycopg
@@ -14,10 +15,10 @@ def shadow(connection: psycopg.Connection[Any], view: str, kind: str = "read") -
     """The name of a view's shadow."""
     ((number, temporary),) = rows(
         connection,
-        "SELECT view_id, relpersistence = 't' FROM kameleon.kdb_view_definitions d"
-        f" JOIN pg_class c ON c.oid = d.relid WHERE c.oid = '{view}'::regclass",
+        f"SELECT view_id || CASE '{kind}' WHEN 'write' THEN '_' || generation ELSE '' END, relpersistence = 't'"
+        f" FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid WHERE c.oid = '{view}'::regclass",
     )
-    return f"{'pg_temp' if temporary else 'kameleon'}.kdb_{kind}_{number}" + ("_1" if kind == "write" else "")
+    return f"{'pg_temp' if temporary else 'kameleon'}.kdb_{kind}_{number}"
 
 
 def shadows(connection: psycopg.Connection[Any]) -> int:
@@ -270,3 +271,36 @@ def test_what_a_shadow_cannot_do_makes_the_table_dedicated(session: psycopg.Conn
     assert rows(session, "SELECT id FROM v ORDER BY 1") == [(1,), (2,)]
     assert rows(session, "SELECT storage_mode FROM kameleon.entities") == [("dedicated",)]
     assert shadows(session) == 0
+
+
+def test_ddl_and_users_of_views_do_not_deadlock(catalog: CatalogDatabase, session: psycopg.Connection[Any]) -> None:
+    session.execute("CREATE VIEW a AS SELECT id, name FROM person; CREATE VIEW b AS SELECT * FROM a")
+    read, write = shadow(session, "b"), shadow(session, "a", "write")
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def use() -> None:
+        connection = catalog.session()
+        while not stop.is_set():
+            try:
+                with connection.transaction():
+                    connection.execute(f"SELECT count(*) FROM {read}".encode())
+                    connection.execute(
+                        f"UPDATE {write} SET kdb_rec.name = 'x', kdb_keys = '{{name}}' WHERE id = 1".encode()
+                    )
+            except psycopg.Error as error:
+                failures.append(error)
+
+    users = [threading.Thread(target=use) for _ in range(4)]
+    for user in users:
+        user.start()
+    try:
+        for number in range(5):
+            session.execute(f"ALTER TABLE person ADD COLUMN c{number} int".encode())
+            session.execute(f"ALTER TABLE person DROP COLUMN c{number}".encode())
+            session.execute("CREATE OR REPLACE VIEW a AS SELECT id, name FROM person WHERE id > 0")
+    finally:
+        stop.set()
+        for user in users:
+            user.join()
+    assert failures == []

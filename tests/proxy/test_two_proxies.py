@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import psycopg
+import pytest
 
 from tests.fix_postgres import SUPERUSER, PostgresServer
 from tests.fix_proxy import Database, ProxyProcess
@@ -26,6 +27,31 @@ def test_tables_come_and_go_through_the_other_proxy(
             one.execute(f"ALTER TABLE t{number} ADD COLUMN y int DEFAULT 2".encode())
             assert two.execute(f"UPDATE t{number} SET y = y + 1 RETURNING y".encode()).fetchall() == [(3,)]
             one.execute(f"DROP TABLE t{number}".encode())
+
+
+def test_views_come_and_go_through_the_other_proxy(
+    database: Database, postgres: PostgresServer, new_proxy: Callable[..., ProxyProcess]
+) -> None:
+    other = new_proxy(upstream=postgres.dsn(database.name))
+    with (
+        psycopg.connect(database.proxied, autocommit=True) as one,
+        psycopg.connect(other.url(database.name, user=SUPERUSER), autocommit=True) as two,
+    ):
+        one.execute("CREATE TABLE t (x int, y int)")
+        for number in range(10):
+            one.execute(f"CREATE VIEW v{number} AS SELECT x, y FROM t WHERE x = {number}".encode())
+            two.execute(f"INSERT INTO v{number} VALUES ({number}, 1)".encode())
+            assert two.execute(f"SELECT x FROM v{number} WHERE y = %s".encode(), (1,)).fetchall() == [(number,)]
+            one.execute(
+                f"CREATE OR REPLACE VIEW v{number} AS SELECT x, y, x + y AS z FROM t WHERE x = {number}".encode()
+            )
+            assert two.execute(f"UPDATE v{number} SET y = z RETURNING *".encode()).fetchall() == [
+                (number, number + 1, 2 * number + 1)
+            ]
+            one.execute(f"DROP VIEW v{number}; CREATE TEMP VIEW v{number} AS SELECT y FROM t".encode())
+            assert len(one.execute(f"SELECT y FROM v{number}".encode()).fetchall()) == number + 1
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                two.execute(f"SELECT y FROM v{number}".encode())
 
 
 def test_writers_through_both_go_on_while_the_table_changes(

@@ -16,6 +16,7 @@ CREATE TYPE address AS (street text, past text[]);
 CREATE TABLE public.tagged (id int PRIMARY KEY, tags text[], home address, homes address[]);
 CREATE VIEW public.recent AS SELECT id, name AS title, length(name) AS size FROM public.orders;
 CREATE VIEW public.totals AS SELECT count(*) AS number FROM public.orders;
+ALTER VIEW public.recent ALTER title SET DEFAULT 'untitled';
 CREATE MATERIALIZED VIEW public.ranking AS SELECT id FROM public.orders WITH NO DATA;
 """
 NOT_ENTITIES = """
@@ -33,7 +34,7 @@ def _entity(entity_id: int, schema: str, name: str, *fields: Field, **more: obje
     return Entity(entity_id, schema, name, fields=fields, **(values | more))  # type: ignore[arg-type]
 
 
-def _field(name: str, attnum: int, **more: str | None) -> Field:
+def _field(name: str, attnum: int, **more: str | bool | None) -> Field:
     return Field(name, attnum, name, 25, "text", **more)  # type: ignore[arg-type]
 
 
@@ -83,7 +84,7 @@ RECENT = _entity(
     "public",
     "recent",
     _field("id", 1, target="id", default="nextval('orders_id_seq'::regclass)"),
-    _field("title", 2, target="name"),
+    _field("title", 2, target="name", default="'untitled'::text", is_view_default=True),
     _field("size", 3, target=None),
     kind="view",
     generation=1,

@@ -52,6 +52,33 @@ update small set price = 2 where id = 300 returning *;
 update tiny set price = 3 where id = 300 returning *;
 select id, price from tiny order by id;
 
+-- Defaults of the view's own, a view over it, and foreign keys that come later
+create view own_default as select id, name, price, tags from goods;
+alter view own_default alter column name set default 'unnamed', alter column price set default 1 + 1;
+insert into own_default (id) values (500) returning *;
+insert into own_default (id, name, price) values (501, default, default), (502, 'given', 7) returning *;
+insert into own_default default values returning name, price;
+insert into own_default (id) select 503 returning *;
+insert into own_default (id, name) values (500, 'x') on conflict (id) do update set name = default, price = default returning *;
+update own_default set name = default where id = 502 returning *;
+create view above as select id, price from own_default;
+-- refused: 0A000
+insert into above (id) values (504) returning *;
+select * from above where id = 501;
+select id, name, price from goods where id between 500 and 504 order by id;
+alter view own_default alter column name drop default;
+insert into own_default (id) values (505);
+create table parts (id int primary key, good int references goods on delete cascade);
+create view parts_v as select good, id from parts;
+insert into parts_v (id, good) values (1, 500), (2, 501);
+insert into parts_v (id, good) values (3, 99999);
+delete from own_default where id = 500;
+select * from parts_v order by id;
+update parts_v set good = 88888;
+alter table goods rename column name to title;
+insert into own_default (id, name) values (506, 'renamed') returning *;
+alter table goods rename column title to name;
+
 -- Privileges
 create view mine as select id, name from goods;
 grant select, insert on mine to parity_reader;
