@@ -274,8 +274,9 @@ class Mask(Reader):
                 self.found.chains[first] = Chain(first, first, star=True)
             elif self.tokens[first].is_name:
                 chain = self.chain(first, stop)
-                if stop == chain.end + (2 if chain.star else 0):
-                    self.found.listed.add(first)
+                after = chain.end + (2 if chain.star else 0)
+                if after == stop or self.is_(after, stop, "as"):
+                    self.found.listed[first] = after != stop
             first = stop + 1
 
     def _rows(self, token: int, end: int) -> None:

@@ -58,7 +58,7 @@ class Reference:
 class Tree:
     scopes: list[Scope] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
-    listed: set[int] = field(default_factory=set)  # tokens of references that are a whole item of a select list
+    listed: dict[int, bool] = field(default_factory=dict)  # as in the skeleton
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,4 +142,4 @@ class Skeleton:
     relations: dict[int, Relation] = field(default_factory=dict)
     chains: dict[int, Chain] = field(default_factory=dict)  # column references
     targets: dict[int, Dml] = field(default_factory=dict)
-    listed: set[int] = field(default_factory=set)  # column references that are a whole item of a select list
+    listed: dict[int, bool] = field(default_factory=dict)  # column references that are items of a select list; with AS?

@@ -17,12 +17,10 @@ def target_name(statement: Statement, relation: Relation) -> str:
     return statement.text(token, token + 1)
 
 
-def row_of(statement: Statement, entity: Entity, columns: str, token: int, *, is_output: bool) -> str:
-    """A whole row as a value. Where it goes to the client as it is, the type tells that it is a row of the table."""
+def row_of(statement: Statement, entity: Entity, columns: str, *, is_output: bool) -> str:
+    """A whole row as a value. One that a query gives is of the read view's type, which tells the client its table."""
     if is_output and not any(_uses_output(statement, at) for at in range(len(statement.tokens))):
-        depth = sum({"(": 1, ")": -1}.get(statement.word(before), 0) for before in range(token))
-        if depth == 0:
-            return f"ROW({columns})::{entity.read_view}"
+        return f"ROW({columns})::{entity.read_view}"
     return f"ROW({columns})::{quote(entity.schema)}.{quote(entity.name)}"
 
 

@@ -130,7 +130,7 @@ def _whole_rows(
             first == token and end == token + (3 if statement.word(token + 1) == "as" else 1)
             for first, end in statement.items(clause.first, clause.end)
         )
-        text = row_of(statement, entity, columns, token, is_output=is_item)
+        text = row_of(statement, entity, columns, is_output=is_item)
         statement.replace(token, token + (3 if chain.star else 1), text)
         named = _end_of_item_it_names(statement, clause, token)
         if named is not None:

@@ -141,9 +141,9 @@ def _row(statement: Statement, tree: Tree, reference: Reference) -> None:
     if chain.star and (is_listed or statement.words(chain.first - 2, "row", "(")):
         statement.replace(chain.first, end, columns)
         return
-    row = row_of(statement, entity, columns, chain.first, is_output=is_listed)
+    row = row_of(statement, entity, columns, is_output=is_listed)
     text = f"CASE WHEN {target_name(statement, item.relation)}.tableoid IS NOT NULL THEN {row} END"
-    if is_listed:
+    if is_listed and not tree.listed[chain.first]:
         text += " AS " + quote(parts[-1])
     statement.replace(chain.first, end, text)
 
