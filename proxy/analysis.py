@@ -44,7 +44,9 @@ def before_query(
     if parse.outcome is Outcome.DONE:
         rewritten.analyzed = True
         relay.inject(messages, owed)
-    elif parse.outcome is Outcome.FAILED:
+        return
+    owed.outcome = parse.outcome  # nobody is to wait for it
+    if parse.outcome is Outcome.FAILED:
         relay.timings.append((rewritten, owed.started, perf_counter(), None))
         _show(relay, knowledge, parse)
         relay.pipeline.skipping = False

@@ -250,7 +250,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'KDB02',
         MESSAGE = format('table "%s" is kept in shared storage and cannot be used here', definition.entity_name),
         DETAIL = 'The statement reached the table itself, not its documents: it stands in a function, or the connection is not Kameleon''s.',
-        HINT = 'Connect through Kameleon''s port, and use the table in statements of the client''s own; or create it after SET kameleon.default_storage = dedicated, which makes an ordinary table.',
+        HINT = format('Use the table in statements of the client''s own, through Kameleon''s port; or make it an ordinary table: CALL kameleon.materialize_entity(%L).',
+                      format('%I.%I', definition.schema_name, definition.entity_name)),
         SCHEMA = definition.schema_name, TABLE = definition.entity_name;
 END
 $$;

@@ -53,17 +53,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_class c WHERE c.oid = relation
 $$;
 
--- The shared entities that foreign keys tie to a table, directly or through each other, itself included. A foreign key
--- between a full and an empty shell would be wrong, so they change their storage together.
-CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid) RETURNS SETOF kameleon.kdb_entity_definitions
+-- The entities of one storage mode that foreign keys tie to a table, directly or through each other, itself included. A
+-- foreign key between a full and an empty shell would be wrong, so they change their storage together.
+CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid, mode text DEFAULT 'shared') RETURNS SETOF kameleon.kdb_entity_definitions
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tied AS (
-        SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = 'shared'
+        SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = mode
         UNION
         SELECT e.relid
         FROM tied
         JOIN pg_constraint k ON k.contype = 'f' AND tied.relid IN (k.conrelid, k.confrelid)
-        JOIN kameleon.kdb_entity_definitions e ON e.relid IN (k.conrelid, k.confrelid) AND e.storage_mode = 'shared'
+        JOIN kameleon.kdb_entity_definitions e ON e.relid IN (k.conrelid, k.confrelid) AND e.storage_mode = mode
     )
     SELECT e.* FROM tied JOIN kameleon.kdb_entity_definitions e USING (relid)
     ORDER BY e.relid <> relation, e.entity_id
@@ -97,6 +97,48 @@ BEGIN
         RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
     END LOOP;
     PERFORM kameleon.prove_foreign_keys(unproven);
+    PERFORM kameleon.make_shadows(views);
+END
+$$;
+
+-- The way back: the rows of a dedicated entity, and of all that foreign keys tie to it, become documents.
+CREATE OR REPLACE FUNCTION kameleon.make_shared(relation regclass, reason text, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation, 'dedicated') AS t);
+    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    definition kameleon.kdb_entity_definitions;
+    why text;
+BEGIN
+    FOREACH definition IN ARRAY tied LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', definition.relid::regclass);
+        UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' WHERE e.entity_id = definition.entity_id;
+    END LOOP;
+    FOREACH definition IN ARRAY tied LOOP
+        why := kameleon.obstacle(definition.relid);
+        IF why IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),
+                HINT = 'Drop what stands in the way first.';
+        END IF;
+    END LOOP;
+    FOREACH definition IN ARRAY tied LOOP
+        -- there are no documents yet that an old key could be in
+        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;
+        PERFORM kameleon.build_storage(definition.entity_id);
+        PERFORM kameleon.drain_shell(definition.entity_id);
+    END LOOP;
+    PERFORM kameleon.sync_foreign_keys(ARRAY(SELECT t.entity_id FROM unnest(tied) AS t));
+    FOREACH definition IN ARRAY tied LOOP
+        why := CASE WHEN definition.relid = relation THEN reason
+                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
+        UPDATE kameleon.kdb_entity_definitions e SET reason = why WHERE e.entity_id = definition.entity_id;
+        PERFORM kameleon.log_change(definition.entity_id, tag, why);
+        PERFORM kameleon.notify_session(definition.entity_id::text);
+        RAISE NOTICE 'table "%" is now kept in shared storage: %', definition.entity_name, why;
+    END LOOP;
+    -- those that were made while only some of the tables had documents
+    PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
 END
 $$;

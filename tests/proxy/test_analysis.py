@@ -56,6 +56,14 @@ def test_what_is_wrong_with_a_query_is_told_in_the_place_of_its_answer():
     script.client(Query(sql)).to_upstream(*asked(sql))
 
 
+def test_nobody_waits_for_a_query_that_was_not_sent():
+    """INTO might have made a table, after which names may mean something else."""
+    sql = b"WITH w AS (INSERT INTO nope SELECT 1 RETURNING 1) SELECT * FROM w, orders"
+    script = fresh().client(Query(sql)).to_upstream(*asked(sql))
+    script.upstream(CLOSE_COMPLETE, NOPE, READY).to_client(NOPE, READY).to_upstream(SYNC)
+    script.client(Query(b"SELECT 1")).to_upstream(Query(b"SELECT 1"))
+
+
 def test_queries_sent_behind_it_wait():
     script = fresh().client(Query(b"SELECT nope FROM orders"), Query(b"SELECT 1"))
     script.to_upstream(*asked(b"SELECT nope FROM orders"))

@@ -132,3 +132,6 @@ alter table computed alter half drop not null;
 update computed set id = 0 returning *;
 -- only: 18
 select * from computed;
+
+-- An error in a statement that might have made a table
+with w as (insert into nowhere select 1 returning 1) select * from w, computed;

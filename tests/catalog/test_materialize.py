@@ -1,0 +1,128 @@
+"""CALL kameleon.materialize_entity and dematerialize_entity: the rows move into the table itself, and back."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.catalog.fix_catalog import CatalogDatabase, rows
+
+
+def _shop(catalog: CatalogDatabase) -> psycopg.Connection[tuple[object, ...]]:
+    session = catalog.session()
+    session.execute("CREATE TABLE maker (id int PRIMARY KEY, name text)")
+    session.execute("CREATE TABLE car (id int PRIMARY KEY, maker int REFERENCES maker)")
+    session.execute("INSERT INTO {insert} VALUES (1, 'Ada')".format(**catalog.views("maker")))
+    session.execute("INSERT INTO {insert} VALUES (7, 1), (8, NULL)".format(**catalog.views("car")))
+    return session
+
+
+def test_the_rows_are_the_tables_own(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    told: list[str | None] = []
+    session.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    session.execute("CALL kameleon.materialize_entity('car', 'joins are slow')")
+    assert [text for text in told if text is not None and not text.isdigit()] == [
+        'table "car" is now kept in dedicated storage: joins are slow',
+        'table "maker" is now kept in dedicated storage: a foreign key ties it to "car"',
+    ]
+    assert rows(session, "SELECT * FROM car JOIN maker ON maker.id = maker ORDER BY 1") == [(7, 1, 1, "Ada")]
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        session.execute("DELETE FROM maker")
+    assert rows(session, "SELECT entity_name, storage_mode FROM kameleon.entities ORDER BY 1") == [
+        ("car", "dedicated"),
+        ("maker", "dedicated"),
+    ]
+    changes = "SELECT reason FROM kameleon.kdb_schema_changelog WHERE command_tag = 'MATERIALIZE ENTITY' ORDER BY 1"
+    assert rows(session, changes) == [('a foreign key ties it to "car"',), ("joins are slow",)]
+
+
+def test_and_back(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    session.execute("CREATE VIEW of_ada AS SELECT car.id FROM car JOIN maker ON maker.id = maker WHERE name = 'Ada'")
+    session.execute("CALL kameleon.materialize_entity('maker')")
+    session.execute("INSERT INTO car VALUES (9, 1)")
+    session.execute("ALTER TABLE car ADD COLUMN colour text DEFAULT 'red'")
+    assert rows(session, "SELECT * FROM of_ada ORDER BY 1") == [(7,), (9,)]
+    session.execute("CALL kameleon.dematerialize_entity('car')")
+    views = catalog.views("car")
+    assert rows(session, "SELECT * FROM {read} ORDER BY 1".format(**views)) == [
+        (7, 1, "red"),
+        (8, None, "red"),
+        (9, 1, "red"),
+    ]
+    assert rows(session, "SELECT count(*) FROM ONLY car") == [(0,)]
+    for statement in ("INSERT INTO {insert} VALUES (10, 2)", "INSERT INTO {insert} VALUES (7, 1)"):
+        with pytest.raises(psycopg.errors.IntegrityError):
+            session.execute(statement.format(**views).encode())
+    with pytest.raises(psycopg.Error, match="kept in shared storage"):
+        session.execute("SELECT * FROM of_ada")
+    for _ in range(3):
+        session.execute("CALL kameleon.materialize_entity('car')")
+        session.execute("CALL kameleon.dematerialize_entity('maker')")
+    session.execute("CALL kameleon.materialize_entity('car')")
+    assert rows(session, "SELECT * FROM of_ada ORDER BY 1") == [(7,), (9,)]
+    session.execute("DROP TABLE car, maker CASCADE")
+
+
+def test_what_documents_cannot_honour_stays(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE UNLOGGED TABLE fast (id int)")
+    with pytest.raises(
+        psycopg.errors.FeatureNotSupported, match='table "fast" cannot be kept in shared storage: it is unl'
+    ):
+        session.execute("CALL kameleon.dematerialize_entity('fast')")
+
+
+def test_a_rollback_leaves_the_documents(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    with session.transaction(force_rollback=True):
+        session.execute("CALL kameleon.materialize_entity('car')")
+        assert rows(session, "SELECT count(*) FROM car") == [(2,)]
+    assert rows(session, "SELECT count(*) FROM {read}".format(**catalog.views("car"))) == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("nope", psycopg.errors.UndefinedTable, 'relation "nope" does not exist'),
+        ("pg_class", psycopg.errors.WrongObjectType, '"pg_class" is not an entity'),
+    ],
+)
+def test_what_it_cannot_be_called_for(
+    catalog: CatalogDatabase, name: str, error: type[psycopg.Error], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        catalog.session().execute("CALL kameleon.materialize_entity(%s)", [name])
+
+
+def test_only_once(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    session.execute("CALL kameleon.materialize_entity('public.car')")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="in dedicated storage already"):
+        session.execute("CALL kameleon.materialize_entity('public.car')")
+
+
+def test_only_by_its_owner(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    session.execute("GRANT ALL ON car TO PUBLIC")
+    session.execute("CREATE ROLE materialize_reader")
+    try:
+        session.execute("SET ROLE materialize_reader")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner of table car"):
+            session.execute("CALL kameleon.materialize_entity('car')")
+        session.execute("RESET ROLE")
+    finally:
+        session.execute("RESET ROLE")
+        session.execute("DROP OWNED BY materialize_reader")
+        session.execute("DROP ROLE materialize_reader")
+
+
+def test_the_guards_hint_does_what_it_says(catalog: CatalogDatabase) -> None:
+    session = _shop(catalog)
+    session.execute("CREATE FUNCTION cars() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM car'")
+    with pytest.raises(psycopg.Error) as caught:
+        session.execute("SELECT cars()")
+    hint = caught.value.diag.message_hint or ""
+    session.execute(hint[hint.index("CALL") :].rstrip(".").encode())
+    assert rows(session, "SELECT cars()") == [(2,)]
