@@ -302,16 +302,19 @@ DECLARE
     own_timeout text := current_setting('lock_timeout');
     patience interval := own_timeout::interval;
     began timestamptz := clock_timestamp();
+    -- what is read through others comes behind them
     shadows name[] := ARRAY(SELECT format('kdb_%s', n.name)
                             FROM kameleon.kdb_entity_definitions e
-                            CROSS JOIN LATERAL unnest(kameleon.views_over(ARRAY[e.relid])) AS v (oid)
+                            CROSS JOIN LATERAL unnest(kameleon.views_over(ARRAY[e.relid])) WITH ORDINALITY AS v (oid, position)
                             JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
                             CROSS JOIN LATERAL (VALUES (format('read_%s', d.view_id)), (format('write_%s_%s', d.view_id, d.generation))) AS n (name)
-                            WHERE e.entity_id = entity);
+                            WHERE e.entity_id = entity
+                            ORDER BY v.position DESC, n.name);
 BEGIN
     LOOP
         SELECT string_agg(format('kameleon.%I', c.relname), ', '
-                          ORDER BY c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
+                          ORDER BY CASE WHEN attempt % 2 = 0 THEN array_position(shadows, c.relname) END,
+                                   c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
         INTO relations
         FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
