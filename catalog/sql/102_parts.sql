@@ -6,6 +6,14 @@
 -- an element.
 -- When the row is written, what stands there is assigned to the value that the row has at that moment.
 
+-- hstore, of the extension of that name: assigning to its element is adding a pair.
+CREATE OR REPLACE FUNCTION kameleon.is_hstore(type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+                   JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+                   WHERE t.oid = $1 AND t.typname = 'hstore' AND e.extname = 'hstore')
+$$;
+
 -- `old` with the part at `path` as it is in `new`.
 CREATE OR REPLACE FUNCTION kameleon.assign_part(old anyelement, new anyelement, path text[]) RETURNS anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -24,6 +32,10 @@ BEGIN
         RETURN old;
     ELSIF base = 'jsonb'::regtype THEN
         RETURN kameleon.assign_json(old, new, substring(path[1] FROM '\d+')::int);
+    ELSIF new IS NOT NULL AND kameleon.is_hstore(base) THEN
+        EXECUTE format('SELECT coalesce($1 OPERATOR(%s.||) $2, $2)', (SELECT t.typnamespace::regnamespace FROM pg_type t WHERE t.oid = base))
+        INTO old USING old, new;
+        RETURN old;
     ELSIF new IS NULL OR (SELECT t.typelem = 0 OR t.typlen <> -1 FROM pg_type t WHERE t.oid = base) THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('assigning to an element of type %s is not supported on a table that is kept in shared storage', format_type(base, NULL)),

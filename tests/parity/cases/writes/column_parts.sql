@@ -95,3 +95,18 @@ insert into point_table values (1, '(1,2)', 'abc'), (2, null, null);
 update point_table set at[0] = 5;
 select * from point_table order by id;
 select * from t order by id;
+
+-- An extension's type with subscripts of its own
+set client_min_messages = warning;
+create extension if not exists hstore;
+create table stores (id int primary key, h hstore, n hstore not null default '');
+insert into stores (id, h['a'], h['b']) values (1, 'one', null), (2, 'x', 'y');
+update stores set h['a'] = 'two', h['c d'] = '"q"', n['k'] = id::text where id = 1 returning *;
+-- params: key, value, 2
+update stores set h[$1] = $2 where id = $3 returning h, n;
+update stores set h = null where id = 1;
+update stores set h['again'] = 'yes' where id = 1 returning h;
+insert into stores (id, h['z']) values (2, 'upsert') on conflict (id) do update set h['z'] = excluded.h -> 'z' returning *;
+update stores set h[null] = 'x';
+select id, h, h['a'], n -> 'k' from stores order by id;
+drop table stores;
