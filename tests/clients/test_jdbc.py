@@ -22,10 +22,6 @@ MODES = {
     "prepared": ["preferQueryMode=extendedCacheEverything", "prepareThreshold=-1", "defaultRowFetchSize=3"],
 }
 
-NOT_YET = {
-    "drop": "names in the lists of dependent objects carry their schema",
-}
-
 
 @pytest.fixture(scope="module")
 def class_path(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -57,13 +53,7 @@ def printed(
     return {way: run_probe(make_target(way), class_path, request.param) for way in WAYS}
 
 
-@pytest.mark.parametrize(
-    "section",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[name])) if name in NOT_YET else name
-        for name in SECTIONS
-    ],
-)
+@pytest.mark.parametrize("section", SECTIONS)
 def test_jdbc_sees_the_same(printed: dict[str, dict[str, str]], section: str) -> None:
     direct = printed["direct"][section].splitlines()
     assert direct
