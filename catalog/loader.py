@@ -59,6 +59,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         row_array=raw["row_array"],
         view_row_arrays=tuple(oids[2] for oids in views.values()),
         kind=raw.get("kind", "table"),
+        merges=raw.get("merges", True),
         is_temporary=raw.get("temporary", False),
     )
 

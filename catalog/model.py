@@ -76,6 +76,7 @@ class Entity:
     kind: str = (
         "table"  # 'table' | 'view' | 'materialized view' | 'catalog': a system catalog read through a view of ours
     )
+    merges: bool = True  # MERGE into documents: into a view, that is, as PostgreSQL can since 17
     is_temporary: bool = False
 
     @property

@@ -118,6 +118,10 @@ def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
             if statement.rewritten is not None:
                 owed = Owed(Asked.BIND)
                 owed.statement = statement
+                if knowledge is not None and statement.plans_behind_prelude:
+                    prelude = _prelude(relay, (statement.rewritten.prelude or "").encode(knowledge.codec))
+                    renewed = verdict.sent_first if isinstance(verdict, Before) else b""
+                    verdict = Before(renewed + prelude.sent_first)
         relay.statements.portals[portal] = statement
     else:
         relay.statements.portals.pop(portal, None)
@@ -185,7 +189,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
         else:
             owed.subject = rewritten
             owed.statement = statement
-            if rewritten.prelude is not None:
+            if rewritten.prelude is not None and not statement.plans_behind_prelude:
                 assert relay.knowledge is not None
                 verdict = _prelude(relay, rewritten.prelude.encode(relay.knowledge.codec))
         relay.note_change(owed, statement.changes_names, statement.ends_transaction)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rewriter import Kind
+
 if TYPE_CHECKING:
     from proxy.knowledge import Basis
     from proxy.pipeline import Owed
@@ -93,6 +95,11 @@ class Statement:
         self.refused: bytes | None = None
         #: The RowDescription that the client was shown, if it asked.
         self.described: bytes | None = None
+
+    @property
+    def plans_behind_prelude(self) -> bool:
+        """What it does first must be done before Bind, which plans it."""
+        return self.rewritten is not None and self.rewritten.prelude is not None and self.rewritten.kind is Kind.MERGE
 
     @property
     def subject(self) -> Subject:

@@ -100,11 +100,6 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     if fields.get("C") == STALE_SQLSTATE:
         # The statement came by a road on which the proxy does not see it: out of a function, for one.
         fields["C"] = "0A000"
-    if fields.get("C") == "42809" and fields.get("M", "").startswith('cannot execute MERGE on relation "kdb_'):
-        # a view, as which PostgreSQL can merge into documents since 17
-        fields["C"] = "0A000"
-        fields["D"] = "The table is kept in shared storage, which takes MERGE from PostgreSQL 17 on."
-        fields["H"] = "Use INSERT ... ON CONFLICT DO UPDATE, or UPDATE and INSERT."
     no_such_field = _NO_SUCH_FIELD.search(fields.get("M", ""))
     if no_such_field is not None:
         entity = knowledge.snapshot.entities.get(int(no_such_field["id"]))

@@ -249,6 +249,12 @@ def _dedicate(entity: Entity, form: str) -> str:
     return f"PERFORM kameleon.dedicate({_shell(entity)}, '{form} was used on it');"
 
 
+def dedicate_all(statement: Statement, form: str) -> str:
+    """For all tables in shared storage that the statement names."""
+    entities = map(statement.resolver.by_id, statement.entities)
+    return _block([_dedicate(entity, form) for entity in entities if entity.is_shared and entity.is_table])
+
+
 def _block(statements: list[str]) -> str:
     return f"DO $kameleon$BEGIN {' '.join(statements)} END$kameleon$"
 

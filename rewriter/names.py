@@ -28,6 +28,9 @@ class Resolver:
         entity = self._find(parts, by_schema)
         return None if entity is not None and entity.is_catalog and not self._reads_catalogs else entity
 
+    def by_id(self, entity_id: int) -> Entity:
+        return self._snapshot.entities[entity_id]
+
     def _find(self, parts: Sequence[str], by_schema: Mapping[str, Entity]) -> Entity | None:
         if len(parts) == 1:
             return self._search(parts[0])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
-from rewriter.ddl import NAMING_NO_TABLE, ddl, inner_query
+from rewriter.ddl import NAMING_NO_TABLE, ddl, dedicate_all, inner_query
 from rewriter.edits import Edit, in_order
 from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
 from rewriter.lexer import PUNCTUATION, names_in, tokenize
@@ -84,6 +84,8 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
         if refusal is not None:
             raise refusal from error
         return Routed(kind)
+    if statement.is_native:
+        return Routed(kind, (), tuple(statement.entities), dedicate_all(statement, kind.value))
     return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
 
 

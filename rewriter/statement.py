@@ -19,6 +19,7 @@ class Statement:
         self.edits: list[Edit] = []
         self.entities: dict[int, None] = {}  # ids, in the order they are named
         self.prelude: str | None = None
+        self.is_native = False  # runs on the tables themselves, which have their rows by then
         self.settled: set[int] = set()  # column references that a rule has replaced whole
         self.closing = closing_of(tokens)
 

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT json_build_object(
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
-        'storage_mode', e.storage_mode, 'generation', e.storage_generation,
+        'storage_mode', e.storage_mode, 'generation', e.storage_generation, 'merges', current_setting('server_version_num')::int >= 170000,
         'child_name', kameleon.child_name(e),
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,

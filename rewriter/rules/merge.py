@@ -19,6 +19,9 @@ def merge(statement: Statement, tree: Tree, entity: Entity, parts: Merge) -> Non
     WHEN MATCHED THEN UPDATE SET kdb_rec.a = 1, kdb_keys = '{a}'
     WHEN NOT MATCHED THEN INSERT (kdb_rec.a, kdb_keys) VALUES (1, '{a}'::text[])
     """
+    if not entity.merges and entity.is_table:
+        statement.is_native = True
+        return
     replace_target(statement, parts.target, entity.write_view)
     for action in parts.actions:
         if isinstance(action, Update):
