@@ -132,16 +132,6 @@ def test_an_internal_query_of_ours():
     assert shown(error("42703", "x", p="8", q="SELECT nope"))["q"] == "SELECT nope"
 
 
-def test_merge_before_17():
-    came = error(
-        "42809", 'cannot execute MERGE on relation "kdb_write_17_3"', D="This operation is not supported for views."
-    )
-    fields = shown(came)
-    assert (fields["C"], fields["M"]) == ("0A000", 'cannot execute MERGE on relation "orders"')
-    assert "PostgreSQL 17" in fields["D"]
-    assert fields["H"].startswith("Use INSERT ... ON CONFLICT DO UPDATE")
-
-
 def test_the_guards_private_sqlstate():
     assert shown(error("KDB02", "table", s="public", t="orders", H="Connect through Kameleon's port."))["C"] == "0A000"
 
