@@ -185,6 +185,7 @@ def delete(mask: Mask, token: int, end: int) -> None:
 
 def _current_of(mask: Mask, token: int, end: int) -> int | None:
     if mask.is_(token, end, "where") and mask.is_(token + 1, end, "current") and mask.is_(token + 2, end, "of"):
+        mask.chain(token + 3, end)
         return token + 1
     return None
 
@@ -229,6 +230,8 @@ def assignment_list(mask: Mask, first: int, end: int, total: Sum) -> list[Assign
         assignments.append(Assignment(targets, equals + 1, stop, is_multiple))
         mask.expressions(equals + 1, stop, total)
         token = stop + 1
+    if not assignments:
+        raise Unparsed(first)
     return assignments
 
 

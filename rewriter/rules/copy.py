@@ -120,8 +120,10 @@ def _old_options(statement: Statement, to: int, *, is_binary: bool) -> None:
     """
     options = ["format binary"] if is_binary else []
     token = to + 2
+    if token > len(statement.tokens):
+        return
     using = token + 1 if statement.word(token) == "using" else token
-    if statement.word(using) == "delimiters":
+    if statement.word(using) == "delimiters" and using + 1 < len(statement.tokens):
         options.append("delimiter " + statement.text(using + 1, using + 2))
         statement.replace(token, using + 2, "")
         token = using + 2

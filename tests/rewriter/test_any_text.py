@@ -72,6 +72,12 @@ def test_damaged_statements(sql: str) -> None:
     check(sql)
 
 
+def test_statements_cut_short() -> None:
+    for sql in sorted({case.sql for invalid in (False, True) for case in cases(invalid=invalid)}):
+        for word in re.finditer(r"\w\W", sql):
+            check(sql[: word.end()])
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))  # NUL ends the message
 def test_any_text(sql: str) -> None:
     check(sql)
