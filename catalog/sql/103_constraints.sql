@@ -61,6 +61,7 @@ DECLARE
     ind record;
     wanted text;
     free_name text;
+    any_made boolean := false;
     key_detail text;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
@@ -80,7 +81,8 @@ BEGIN
     LOOP
         wanted := kameleon.child_index_definition(entity, ind.indexrelid);
         SELECT d.* INTO known FROM kameleon.kdb_index_definitions d WHERE d.entity_id = entity AND d.index_relid = ind.indexrelid;
-        IF FOUND AND (known.definition <> wanted OR to_regclass(format('kameleon.%I', known.child_name)) IS NULL) THEN
+        -- PostgreSQL checks unique indexes in the order of their OIDs: behind one that is made anew, all are
+        IF FOUND AND (known.definition <> wanted OR to_regclass(format('kameleon.%I', known.child_name)) IS NULL OR (any_made AND ind.indisunique)) THEN
             PERFORM kameleon.release_index(known.child_name);
             EXECUTE format('DROP INDEX IF EXISTS kameleon.%I', known.child_name);
             DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity AND index_relid = ind.indexrelid;
@@ -101,6 +103,7 @@ BEGIN
                     SCHEMA = definition.schema_name, TABLE = definition.entity_name, CONSTRAINT = ind.relname;
             END;
             INSERT INTO kameleon.kdb_index_definitions VALUES (entity, ind.indexrelid, free_name, wanted);
+            any_made := any_made OR ind.indisunique;
         ELSIF known.child_name <> free_name THEN
             EXECUTE format('ALTER INDEX kameleon.%I RENAME TO %I', known.child_name, free_name);
             UPDATE kameleon.kdb_index_definitions SET child_name = free_name WHERE entity_id = entity AND index_relid = ind.indexrelid;

@@ -318,7 +318,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE c.oid = shell_constraint AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
 $$;
 
--- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another.
+-- The triggers of foreign keys fire in the order of their names, which hold their OIDs: documents have the names of the shell's.
+CREATE OR REPLACE FUNCTION kameleon.order_key_triggers(shell_constraint oid, name name) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_trigger t SET tgname = declared.tgname
+    FROM pg_constraint c, pg_trigger declared, pg_constraint s
+    WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND t.tgconstraint = c.oid
+      AND s.oid = shell_constraint AND declared.tgconstraint = s.oid
+      AND (declared.tgfoid, declared.tgtype, declared.tgrelid = s.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
+    -- the relations' cached descriptions are built anew
+    UPDATE pg_class r SET relname = r.relname
+    FROM pg_constraint c WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND r.oid IN (c.conrelid, c.confrelid)
+$$;
+
+-- The foreign keys that shells declare, those that tie one of `entities` to another and those that are missing between documents.
+CREATE OR REPLACE FUNCTION kameleon.declared_foreign_keys(entities int[]) RETURNS TABLE (shell_constraint oid, referring int, referenced int)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid, referring.entity_id, referenced.entity_id
+    FROM pg_constraint c
+    JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid AND referring.storage_mode = 'shared'
+    JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid AND referenced.storage_mode = 'shared'
+    WHERE c.contype = 'f'
+      AND (referring.entity_id = ANY (entities) OR referenced.entity_id = ANY (entities)
+           OR NOT EXISTS (SELECT FROM pg_constraint d WHERE d.connamespace = 'kameleon'::regnamespace
+                                                        AND d.conname = kameleon.foreign_key_name(referring.entity_id, c.oid)))
+$$;
+
+-- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another and
+-- for those that are missing.
 -- At the end of a command, when no rows stand in a shell any more. Rows that violate a new one are an error, as natively.
 CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -327,20 +354,28 @@ DECLARE
     wanted text;
     present record;
     details text;
-    end_of_key int;
+    unready int;
 BEGIN
+    -- all first: what is built anew lets go of its foreign keys
+    FOR unready IN
+        SELECT DISTINCT e.entity_id
+        FROM kameleon.kdb_entity_definitions e JOIN kameleon.declared_foreign_keys(entities) AS d ON e.entity_id IN (d.referring, d.referenced)
+        WHERE EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity_id))
+        ORDER BY e.entity_id
+    LOOP
+        PERFORM kameleon.build_storage(unready);
+        PERFORM kameleon.notify_session(unready::text);
+        entities := entities || unready;
+    END LOOP;
     FOR declared IN
-        SELECT c.oid, c.conname, c.conkey, referring.entity_id AS referring, referenced.entity_id AS referenced,
+        SELECT c.oid, c.conname, c.conkey, d.referring, d.referenced,
                referring.schema_name, referring.entity_name, referenced.entity_name AS referenced_name
-        FROM pg_constraint c
-        JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid AND referring.storage_mode = 'shared'
-        JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid AND referenced.storage_mode = 'shared'
-        WHERE c.contype = 'f' AND (referring.entity_id = ANY (entities) OR referenced.entity_id = ANY (entities))
+        FROM kameleon.declared_foreign_keys(entities) AS d
+        JOIN pg_constraint c ON c.oid = d.shell_constraint
+        JOIN kameleon.kdb_entity_definitions referring ON referring.entity_id = d.referring
+        JOIN kameleon.kdb_entity_definitions referenced ON referenced.entity_id = d.referenced
         ORDER BY c.oid
     LOOP
-        PERFORM kameleon.build_storage(e.entity), kameleon.notify_session(e.entity::text)
-        FROM (SELECT DISTINCT unnest(ARRAY[declared.referring, declared.referenced])) AS e (entity)
-        WHERE EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity));
         wanted := kameleon.foreign_key_definition(declared.oid);
         SELECT c.conname, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition INTO present
         FROM pg_constraint c
@@ -358,6 +393,7 @@ BEGIN
                 EXECUTE format('ALTER TABLE kameleon.%I ADD CONSTRAINT %I %s',
                                (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring),
                                kameleon.foreign_key_name(declared.referring, declared.oid), wanted);
+                PERFORM kameleon.order_key_triggers(declared.oid, kameleon.foreign_key_name(declared.referring, declared.oid));
             END IF;
         EXCEPTION WHEN foreign_key_violation THEN
             GET STACKED DIAGNOSTICS details = PG_EXCEPTION_DETAIL;

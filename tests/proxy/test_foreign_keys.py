@@ -178,3 +178,45 @@ def test_a_parent_locked_for_its_key_is_waited_for(database: Database) -> None:
         one.commit()
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             two.execute("INSERT INTO child VALUES (1)")
+
+
+def test_foreign_keys_come_and_go_while_others_write(database: Database) -> None:
+    """The first of them gives the parent's documents a column, with other sessions in the midst of using it."""
+    failures: list[str] = []
+    counts: list[int] = []
+    stop = threading.Event()
+
+    def write(number: int) -> None:
+        count = 0
+        with psycopg.connect(database.proxied, autocommit=True) as connection:
+            while not stop.is_set():
+                try:
+                    connection.execute("INSERT INTO parent (note) VALUES ('x')")
+                    connection.execute("UPDATE parent SET note = note || 'y' WHERE id = %s", (number,))
+                    connection.execute("SELECT count(*) FROM parent")
+                    connection.execute("DELETE FROM parent WHERE id > 100 AND note = 'nope'")
+                    count += 1
+                except psycopg.Error as error:
+                    failures.append(f"{error.sqlstate} {error}")
+        counts.append(count)
+
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE parent (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)")
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        try:
+            for number in range(4):
+                session.execute(f"CREATE TABLE child{number} (parent_id int REFERENCES parent)".encode())
+                session.execute(f"INSERT INTO child{number} SELECT max(id) FROM parent".encode())
+                session.execute(f"ALTER TABLE child{number} DROP CONSTRAINT child{number}_parent_id_fkey".encode())
+                session.execute(f"ALTER TABLE child{number} ADD FOREIGN KEY (parent_id) REFERENCES parent".encode())
+                if number % 2:
+                    session.execute(f"DROP TABLE child{number}".encode())
+            session.execute("ALTER TABLE parent ALTER id TYPE bigint")
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+    assert failures == []
+    assert all(counts), counts

@@ -132,3 +132,30 @@ insert into c values (null);
 insert into c values (1);
 update p set id = 2;
 drop table c, p;
+
+-- Of two unique keys that a row violates, the older one is told.
+create table p (k int primary key, u int unique);
+insert into p values (1, 1);
+insert into p values (1, 1);
+create table f (k int references p);
+insert into p values (1, 1);
+create table g (u int references p (u));
+insert into p values (1, 1);
+drop table f, g, p;
+
+-- Of several foreign keys that a row violates, too, whatever happened to them since.
+create table p (k int primary key, u int unique);
+create table f (a int constraint first references p, b int constraint second references p (u), c int constraint third references p on delete cascade);
+insert into f values (1, 2, 3);
+alter table f alter constraint first deferrable;
+alter table f alter constraint first not deferrable;
+insert into f values (1, 2, 3);
+alter table p alter k type bigint;
+insert into f values (1, 2, 3);
+alter table f drop constraint second;
+alter table f add constraint second foreign key (b) references p (u);
+insert into f values (null, 2, 3);
+insert into p values (1, 1);
+insert into f values (1, 1, 1);
+delete from p;
+drop table f, p;
