@@ -164,7 +164,15 @@ def _explained(statement: Statement, query: tuple[int, int], named: frozenset[st
             if statement.word(end - 1) == "data":
                 end -= 2 if statement.word(end - 2) == "with" else 3
             _query(statement, token + 1, end, named)
-            return
+            break
+    analyzes = {"analyze", "analyse"} & {statement.word(token) for token in range(1, first)}
+    if analyzes and statement.edits and "materialized" in (statement.word(first + 1), statement.word(first + 2)):
+        # it makes the view, over what it reads
+        raise statement.refuse(
+            first,
+            "EXPLAIN ANALYZE CREATE MATERIALIZED VIEW is not supported over a shared entity",
+            hint="EXPLAIN ANALYZE its query, and create the view by itself.",
+        )
 
 
 def _refusal(statement: Statement, named: set[str], error: Exception) -> RewriteError | None:

@@ -54,11 +54,21 @@ select * from mt;
 insert into mm values (1);
 -- session: reader user=parity_reader
 refresh materialized view mm;
+-- session: main
 grant select on mm to parity_reader;
 -- session: reader user=parity_reader
 select count(*) from mm;
+-- session: main
 analyze mm;
 cluster mm using m_id_idx;
 drop materialized view mm;
 drop table t;
 drop table t cascade;
+
+-- What is explained
+create table e (id int);
+-- shape
+explain (costs off) create materialized view em as select id from e;
+select * from em;
+-- refused: 0A000
+explain analyze create materialized view em as select id from e;

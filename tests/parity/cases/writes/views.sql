@@ -92,13 +92,16 @@ update mine set name = 'x';
 delete from mine;
 -- session: reader user=parity_reader
 select count(*) from goods;
+-- session: main
 revoke insert on mine from parity_reader;
 -- session: reader user=parity_reader
 insert into mine values (401, 'reader');
+-- session: main
 grant update (name) on mine to parity_reader;
 revoke all on mine from parity_reader;
 -- session: reader user=parity_reader
 select count(*) from mine;
+-- session: main
 
 -- Views that PostgreSQL does not write through
 create view grouped as select name, count(*) from goods group by name;
