@@ -48,7 +48,10 @@ DECLARE
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := format('kameleon.%I', kameleon.child_name(definition))::regclass;
-    EXECUTE format('ALTER TABLE %s OWNER TO %I', child, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid));
+    -- not where it is the same: a table with deferred checks still pending cannot be altered
+    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = child) <> (SELECT c.relowner FROM pg_class c WHERE c.oid = definition.relid) THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', child, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid));
+    END IF;
     DELETE FROM pg_shdepend
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND classid = 'pg_class'::regclass AND objid = child AND deptype = 'o';
