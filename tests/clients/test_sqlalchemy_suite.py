@@ -41,14 +41,17 @@ def run_suite(target: Target, driver: str, report: Path) -> tuple[dict[str, str]
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_what_passes_directly_passes_through_the_proxy(
-    driver: str, make_target: Callable[[str], Target], tmp_path: Path
+    driver: str, make_target: Callable[[str], Target], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets = [make_target(way) for way in WAYS]
     with ThreadPoolExecutor() as both:
         reports = (tmp_path / f"{way}.xml" for way in WAYS)
         (direct, complaints), (proxied, told) = both.map(run_suite, targets, (driver, driver), reports)
-    print(f"\nSQLAlchemy's suite on {driver}: direct {dict(Counter(direct.values()))}", end="")
-    print(f", proxied {dict(Counter(proxied.values()))}")
+    counts = ", ".join(
+        f"{way} {dict(Counter(found.values()))}" for way, found in zip(WAYS, (direct, proxied), strict=True)
+    )
+    with capsys.disabled():
+        print(f"\nSQLAlchemy's suite on {driver}: {counts}")
     assert [name for name, outcome in direct.items() if outcome == "failed"] == [], "\n".join(complaints.values())
     assert Counter(direct.values())["passed"] >= AT_LEAST
     different = {name: outcome for name, outcome in direct.items() if proxied.get(name) != outcome}

@@ -84,7 +84,9 @@ def sqlsmith(target: Target, *arguments: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("seed", "count"), [(1, 300), *(pytest.param(seed, 2500, marks=pytest.mark.slow) for seed in range(2, 6))]
 )
-def test_random_statements(tables: Callable[[str], Target], seed: int, count: int) -> None:
+def test_random_statements(
+    tables: Callable[[str], Target], seed: int, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Two databases directly: what differs between them (names, process IDs, the text of the statement) is no answer.
     targets = [tables(way) for way in ("direct", "direct", "proxied")]
     made = sqlsmith(targets[0], "--dry-run", f"--max-queries={count}", f"--seed={seed}").stdout
@@ -112,7 +114,8 @@ def test_random_statements(tables: Callable[[str], Target], seed: int, count: in
             different.append(story)
     for runner in runners:
         runner.close()
-    print(f"\nsqlsmith {seed}: {dict(outcomes)}, other plans {len(planned_otherwise)}")
+    with capsys.disabled():
+        print(f"\nsqlsmith {seed}: {dict(outcomes)}, other plans {len(planned_otherwise)}")
     assert outcomes["answered"] > count / 4
     assert different == [], "\n\n".join(different[:10])
     assert len(planned_otherwise) <= max(2, MAY_DIFFER * count), "\n\n".join(planned_otherwise)
