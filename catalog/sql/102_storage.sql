@@ -173,7 +173,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE a.attrelid = relation AND a.attnum = attribute
 $$;
 
--- Brings kdb_field_definitions and the composite type of sub-field targets in step with the shell.
+-- Brings kdb_field_definitions in step with the shell and, for a shared entity, the composite type of sub-field targets.
 -- Returns whether anything about the fields changed.
 CREATE OR REPLACE FUNCTION kameleon.sync_fields(entity int, shell oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -243,6 +243,9 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
+    IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity AND e.storage_mode = 'dedicated') THEN
+        RETURN changed;
+    END IF;
     IF NOT type_exists THEN
         EXECUTE format('CREATE TYPE %s AS ()', record_type);
     END IF;

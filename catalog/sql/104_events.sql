@@ -40,7 +40,6 @@ BEGIN
         END IF;
     ELSE
         PERFORM kameleon.sync_fields(entity, relation);
-        EXECUTE format('DROP TYPE kameleon.%I', 'kdb_rec_' || entity);
         UPDATE kameleon.kdb_entity_definitions SET generation = 1 WHERE entity_id = entity;
     END IF;
     PERFORM kameleon.log_change(entity, tag);
@@ -91,7 +90,6 @@ BEGIN
         END IF;
     ELSE
         PERFORM kameleon.sync_fields(entity, definition.relid);
-        EXECUTE format('DROP TYPE IF EXISTS kameleon.%I', 'kdb_rec_' || entity);
         UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity;
     END IF;
     PERFORM kameleon.log_change(entity, tag);
@@ -155,16 +153,16 @@ BEGIN
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
     PERFORM kameleon.lift_guard(definition.entity_id);
     PERFORM set_config('session_replication_role', 'replica', true);
-    -- rows need not satisfy a constraint that is NOT VALID, nor what a failed CREATE INDEX CONCURRENTLY left
+    -- rows need not satisfy a constraint that is NOT VALID (nor need those of a table that inherits from this one now), nor what a failed CREATE INDEX CONCURRENTLY left
     UPDATE pg_index SET indisready = false WHERE indrelid = shell AND indisready AND NOT indisvalid;
     SELECT string_agg(format('DROP CONSTRAINT %I', c.conname), ', '),
-           format('ALTER TABLE ONLY %s ', shell) || string_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)), ', ')
+           format('ALTER TABLE %s ', shell) || string_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)), ', ')
            || coalesce(string_agg(format('; COMMENT ON CONSTRAINT %I ON %s IS %L', c.conname, shell, obj_description(c.oid, 'pg_constraint')), '')
                        FILTER (WHERE obj_description(c.oid, 'pg_constraint') IS NOT NULL), '')
     INTO set_aside, put_back
     FROM pg_constraint c WHERE c.conrelid = shell AND c.contype IN ('c', 'n') AND NOT c.convalidated;
     IF set_aside IS NOT NULL THEN
-        EXECUTE format('ALTER TABLE ONLY %s %s', shell, set_aside);
+        EXECUTE format('ALTER TABLE %s %s', shell, set_aside);
     END IF;
     SELECT c.relacl::text AS acl, c.relforcerowsecurity AS forced INTO own FROM pg_class c WHERE c.oid = shell;
     UPDATE pg_class SET relacl = NULL, relforcerowsecurity = false WHERE oid = shell AND (relacl IS NOT NULL OR relforcerowsecurity);
@@ -191,7 +189,9 @@ CREATE OR REPLACE FUNCTION kameleon.fill_statement(definition kameleon.kdb_entit
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('INSERT INTO %s %s SELECT %s FROM kameleon.%I', (definition).relid::regclass,
                   '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ') OVERRIDING SYSTEM VALUE',
-                  string_agg(quote_ident(f.field_name), ', ' ORDER BY a.attnum), 'kdb_read_' || (definition).entity_id)
+                  string_agg(quote_ident(f.field_name), ', ' ORDER BY a.attnum),
+                  -- a view of columns that are all gone may name functions that are gone with their types
+                  CASE WHEN count(*) = 0 THEN kameleon.child_name(definition) ELSE 'kdb_read_' || (definition).entity_id END)
     FROM pg_attribute a JOIN kameleon.kdb_field_definitions f ON f.attnum = a.attnum AND NOT f.dropped
     WHERE a.attrelid = (definition).relid AND f.entity_id = (definition).entity_id AND NOT a.attisdropped AND a.attgenerated = ''
 $$;
@@ -272,6 +272,9 @@ BEGIN
         entity := NULL;
         IF command.schema_name = 'pg_temp' THEN
             PERFORM kameleon.notify_session('names');
+            IF command.classid = 'pg_class'::regclass THEN
+                PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
+            END IF;
         ELSIF command.schema_name = 'kameleon' THEN
             -- the first schema of a role called kameleon is this one: its tables would be no entities
             IF command.command_tag LIKE 'CREATE TABLE%' OR command.command_tag = 'SELECT INTO' THEN

@@ -362,3 +362,53 @@ create trigger tr before update on t for each row execute function suppress_redu
 reset role;
 select * from t;
 drop table t;
+
+-- Columns of tables that are dedicated already: dropped, and given another type.
+create table elder (a int, b int, note text);
+create table younger (c int) inherits (elder);
+insert into younger values (1, 2, 'x', 3);
+set client_min_messages = notice;
+alter table elder drop column a;
+alter table elder alter column b type bigint;
+alter table younger drop column c;
+set client_min_messages = warning;
+select * from elder;
+
+-- A table whose rows violate a constraint that is NOT VALID gets a table that inherits from it.
+create table unproven (a int, b int);
+insert into unproven values (-1, 1), (2, null);
+alter table unproven add constraint positive check (a > 0) not valid;
+create table proven (c int) inherits (unproven);
+select * from unproven order by a;
+insert into proven values (-5, 1, 1);
+insert into unproven values (-5, 1);
+insert into proven values (5, 1, 1);
+alter table unproven validate constraint positive;
+create table unproven_too (like unproven);
+insert into unproven_too values (-1, 1);
+alter table unproven_too add constraint positive check (a > 0) not valid;
+create table adopted (a int, b int, constraint positive check (a > 0));
+alter table adopted inherit unproven_too;
+select conrelid::regclass, conname, conislocal, coninhcount from pg_constraint where conname = 'positive' order by conrelid::regclass::text;
+
+-- The last columns go with their type; the rows stay.
+create domain small as int not null check (value < 10);
+create table only_small (a small);
+insert into only_small values (1), (2);
+drop domain small cascade;
+select count(*) from only_small;
+alter table only_small add column b int default 4;
+select * from only_small;
+
+-- A temporary table inherits from one that is not.
+create table lasting (a int);
+insert into lasting values (1);
+create temp table passing () inherits (lasting);
+insert into passing values (2);
+select * from lasting order by a;
+create table lasting_too (a int);
+create temp table passing_too (a int);
+insert into passing_too values (3);
+alter table passing_too inherit lasting_too;
+select * from lasting_too;
+drop table passing, passing_too;

@@ -160,3 +160,8 @@ delete from t where id = 40 returning id, v;
 -- sync
 -- sync
 select 1;
+
+-- A statement that might have changed names, and that PostgreSQL does not understand.
+create table might (a int);
+select set_config('search_path', nosuch, false) from might;
+select 'still here';
