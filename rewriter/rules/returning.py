@@ -100,10 +100,16 @@ class _Stars:
 def row_names(statement: Statement, target: Relation, clause: Returning | None) -> set[str]:
     """What the clause calls rows of the target: its name, and OLD and NEW or what they were renamed to."""
     names = {statement.tokens[target.alias if target.alias is not None else target.chain.end - 1].value}
-    if clause is not None:
-        names.add(statement.tokens[clause.old].value if clause.old is not None else "old")
-        names.add(statement.tokens[clause.new].value if clause.new is not None else "new")
-    return names
+    return names | _old_and_new(statement, clause)
+
+
+def _old_and_new(statement: Statement, clause: Returning | None) -> set[str]:
+    if clause is None:
+        return set()
+    return {
+        statement.tokens[clause.old].value if clause.old is not None else "old",
+        statement.tokens[clause.new].value if clause.new is not None else "new",
+    }
 
 
 def _whole_rows(
@@ -131,6 +137,9 @@ def _whole_rows(
             for first, end in statement.items(clause.first, clause.end)
         )
         text = row_of(statement, entity, columns, is_output=is_item)
+        if name in _old_and_new(statement, clause) and reference.scope.find(name) is None:
+            # a row that there is not, of a DELETE or MERGE say, is NULL, and not one of NULLs
+            text = f"CASE WHEN {statement.text(token, token + 1)}.ctid IS NOT NULL THEN {text} END"
         statement.replace(token, token + (3 if chain.star else 1), text)
         named = _end_of_item_it_names(statement, clause, token)
         if named is not None:

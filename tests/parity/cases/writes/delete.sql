@@ -40,3 +40,16 @@ delete from t where id = $1 returning *;
 delete from t where name = $1;
 delete from t;
 select count(*) from t;
+
+-- OLD and NEW as whole rows, where there is none.
+create table oldnew (a int primary key, b text);
+-- only: 18
+insert into oldnew values (1, 'x') returning old, new, to_json(old);
+-- only: 18
+insert into oldnew values (1, 'y'), (3, null) on conflict (a) do update set b = excluded.b returning old, new, to_json(old);
+-- only: 18
+merge into oldnew using (values (1), (2)) s (k) on a = k when matched then delete when not matched then insert values (k, 'z') returning merge_action(), old, new, to_json(new);
+-- only: 18
+update oldnew set b = null returning with (old as before, new as after) before, after, before::text;
+-- only: 18
+delete from oldnew returning old, new, new is null, new::text, coalesce(to_json(new), '0');
