@@ -5,6 +5,11 @@ whether it means anything: a Parse of it does not plan, and so does not meet the
 PostgreSQL's words, in its order and at its place, whatever the rewrite would have made of it. A shape that has passed
 is not asked about again, which keeps this away from the hot path.
 
+A Parse locks the table, which the rewrite does not. Natively a transaction has the table's lock from its first use on;
+here one that has only used documents, and then waited for the table, could stop an ALTER TABLE that holds the table
+and waits for the documents. So nothing is asked in a transaction that has used entities without such a lock
+(`relay.used`, `relay.locked`); then the rewrite's own errors must do.
+
 An error that depends on a literal (`'maybe'` for a boolean) may still come from the rewrite, which has the same.
 """
 
@@ -26,12 +31,20 @@ if TYPE_CHECKING:
     from proxy.wire.frontend import Parse
     from rewriter import Rewritten
 
+#: In the place of the entities that a statement like EXECUTE uses and does not name.
+UNTOLD = 0
 #: Statements that are analyzed when they are parsed; of others, Parse reads no more than the grammar.
 ANALYZED = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE, Kind.EXPLAIN, Kind.DECLARE})
 
 
-def is_due(rewritten: Rewritten) -> bool:
-    return not rewritten.analyzed and rewritten.kind in ANALYZED and rewritten.touched and rewritten.prelude is None
+def is_due(relay: Relay, rewritten: Rewritten) -> bool:
+    return (
+        not rewritten.analyzed
+        and rewritten.kind in ANALYZED
+        and rewritten.touched
+        and rewritten.prelude is None
+        and relay.used <= relay.locked
+    )
 
 
 def before_query(
@@ -42,7 +55,7 @@ def before_query(
     parse = _ask(relay, sql)
     yield parse
     if parse.outcome is Outcome.DONE:
-        rewritten.analyzed = True
+        _passed(relay, rewritten)
         relay.inject(messages, owed)
         return
     owed.outcome = parse.outcome  # nobody is to wait for it
@@ -58,9 +71,14 @@ def before_parse(relay: Relay, knowledge: Knowledge, parse: Parse, rewritten: Re
     asked = _ask(relay, parse.sql, parse.param_types)
     yield asked
     if asked.outcome is Outcome.DONE:
-        rewritten.analyzed = True
+        _passed(relay, rewritten)
     elif asked.outcome is Outcome.FAILED:
         _show(relay, knowledge, asked)
+
+
+def _passed(relay: Relay, rewritten: Rewritten) -> None:
+    rewritten.analyzed = True
+    relay.locked.update(rewritten.entities)
 
 
 def _ask(relay: Relay, sql: bytes, param_types: tuple[int, ...] = ()) -> Owed:

@@ -67,11 +67,11 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         shown = refusal.response(error, knowledge)
                         if text.facts.kind in analysis.ANALYZED:
                             name = OWN_NAME if parse.name else b""
-                            return refusal.in_pipeline(relay, shown, parse.sql, name, analyzed=True)
+                            return refusal.in_pipeline(relay, shown, parse.sql, name, analyzed=not relay.used)
                         at_execute = shown
                     else:
                         relay.caught_up = False
-                        if analysis.is_due(rewritten):
+                        if analysis.is_due(relay, rewritten):
                             return Hold(analysis.before_parse(relay, knowledge, parse, rewritten))
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
@@ -148,7 +148,11 @@ def on_call(relay: Relay, name: bytes, size: int, now: float) -> bool:
     owed.started = now
     owed.size = size
     owed.statement = statement
-    owed.subject = statement.passed if rewritten is None else rewritten
+    if rewritten is None:
+        owed.subject = statement.passed
+    else:
+        owed.subject = rewritten
+        relay.used.update(rewritten.entities)
     relay.statements.portals[b""] = statement
     relay.pipeline.queue.append(owed)
     return True
@@ -189,6 +193,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
         else:
             owed.subject = rewritten
             owed.statement = statement
+            relay.used.update(rewritten.entities)
             if rewritten.prelude is not None and not statement.plans_behind_prelude:
                 assert relay.knowledge is not None
                 verdict = _prelude(relay, rewritten.prelude.encode(relay.knowledge.codec))

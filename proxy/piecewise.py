@@ -167,6 +167,7 @@ class _Pieces:
         if refused is None and text.facts.mentions and not knowledge.names_dirty:
             try:
                 rewritten = knowledge.rewrite(span.text)
+                relay.used.update(rewritten.entities)
             except RewriteError as error:
                 refused = refusal.response(error, knowledge, span.start)
         if refused is not None:

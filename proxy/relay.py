@@ -127,6 +127,7 @@ class Relay:
         "in_extended",
         "knowledge",
         "last_change",
+        "locked",
         "pipeline",
         "shell",
         "statements",
@@ -135,6 +136,7 @@ class Relay:
         "terminated",
         "timings",
         "upstream_said_why",
+        "used",
         "write_client",
         "write_upstream",
     )
@@ -171,6 +173,9 @@ class Relay:
         self.caught_up = False
         #: The extended protocol's latest messages, if nothing was going on when they began.
         self._cycle: retry.Cycle | None = None
+        #: Entities that the transaction has used, and those whose tables it has locked (`analysis`).
+        self.used: set[int] = set()
+        self.locked: set[int] = set()
         self.terminated = False
         self.closing = False
         self.upstream_said_why = False
@@ -472,6 +477,9 @@ class Relay:
                             knowledge.transaction_ended()
                     self.status = status
                     self.pipeline.pop()
+                    if status == _IDLE and self.used and not queue:
+                        self.used.clear()
+                        self.locked.clear()
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
                         if self.knowledge is not None and self.knowledge.command_tag is not None:

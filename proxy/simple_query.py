@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import rewriter
 from proxy import analysis, piecewise, refusal, settle
+from proxy.analysis import UNTOLD
 from proxy.pipeline import Asked, Owed
 from proxy.sql_prepare import note_prepared, renew_executed
 from proxy.statements import Run
@@ -80,6 +81,8 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     owed.subject = knowledge.texts.passed(text.sql, text.facts)
     owed.runs = runs
     relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
+    if text.facts.kind is Kind.EXECUTE:
+        relay.used.add(UNTOLD)
     note_prepared(relay, owed, text, None)
     relay.pipeline.queue.append(owed)
     return None
@@ -94,7 +97,9 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         if held is not None:
             return held
         shown = refusal.response(error, knowledge)
-        return refusal.of_query(relay, shown, now, text.sql, analyzed=text.facts.kind in analysis.ANALYZED)
+        return refusal.of_query(
+            relay, shown, now, text.sql, analyzed=text.facts.kind in analysis.ANALYZED and not relay.used
+        )
     relay.caught_up = False
     owed = Owed(Asked.QUERY)
     owed.started = now
@@ -108,7 +113,9 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
     if not text.facts.direct:
         relay.note_change(owed, text.facts.changes_names)
         note_prepared(relay, owed, text, rewritten)
-    if analysis.is_due(rewritten):
+    due = analysis.is_due(relay, rewritten)
+    relay.used.update(rewritten.entities)
+    if due:
         message = Query(sent.encode(knowledge.codec)).encode()
         return Hold(analysis.before_query(relay, knowledge, text.sql, rewritten, owed, message), consumes=True)
     relay.pipeline.queue.append(owed)
@@ -137,6 +144,7 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
             continue
         try:
             rewritten = knowledge.rewrite(span.text)
+            relay.used.update(rewritten.entities)
         except RewriteError as error:
             # What comes before it runs, and is rolled back with it.
             shown = refusal.response(error, knowledge, span.start)

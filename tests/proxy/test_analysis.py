@@ -7,6 +7,7 @@ from tests.playbook import (
     BIND_COMPLETE,
     CLOSE_COMPLETE,
     FAILED,
+    IN_TRANSACTION,
     PARSE_COMPLETE,
     READY,
     Playbook,
@@ -118,3 +119,22 @@ def test_a_question_that_was_thrown_away():
 def test_what_is_not_analyzed_is_not_asked_about():
     sql = b"COPY orders FROM STDIN"
     fresh().client(Query(sql)).to_upstream(Query(b"COPY kameleon.kdb_insert_17_3 FROM STDIN"))
+
+
+def test_a_transaction_that_has_used_documents_is_not_asked_for_their_table():
+    """It would wait for it behind an ALTER TABLE that waits for the documents."""
+    script = fresh().client(Query(READ % 1)).upstream(*PASSED, done("SELECT 0"), READY)
+    script.client(Query(b"BEGIN"), Query(READ % 2)).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.upstream(done("SELECT 0"), IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    script.client(Query(b"DELETE FROM orders")).to_upstream(Query(b"DELETE FROM kameleon.kdb_write_17_3 AS orders"))
+    script.upstream(done("DELETE 0"), IN_TRANSACTION).client(Query(b"COMMIT")).upstream(done("COMMIT"), READY)
+    script._sent_to_upstream.clear()
+    script.client(Query(b"DELETE FROM orders")).to_upstream(*asked(b"DELETE FROM orders"))
+
+
+def test_a_transaction_that_has_the_table_may_be_asked_again():
+    script = fresh().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION).client(Query(READ % 1))
+    script.upstream(*PASSED, done("SELECT 0"), IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    script.client(Query(b"DELETE FROM orders")).to_upstream(*asked(b"DELETE FROM orders"))
