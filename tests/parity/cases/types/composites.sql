@@ -39,4 +39,7 @@ select id from people where a = $1::address;
 
 alter type address rename attribute "Note" to remark;
 select id, a, (a).remark from people where id < 3 order by id;
-alter type address alter attribute number type text;
+-- One column only: of several PostgreSQL names the one that it finds first.
+create type lone as (n int);
+create table uses_lone (id int primary key, l lone);
+alter type lone alter attribute n type text;
