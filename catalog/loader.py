@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.model import Entity, Field, ForeignKey, Index, Names, Snapshot
@@ -11,10 +12,19 @@ CATALOG_SQL = "SELECT kameleon.catalog_json()"
 ENTITIES_SQL = "SELECT json_object_agg(t.entity, kameleon.entity_json(t.entity)) FROM unnest($1::int[]) AS t (entity)"
 
 
-def session_state_sql(touched: set[int]) -> str:
-    """Run on a client's own upstream connection: how that session resolves names, and its own changes."""
+def session_state_sql(touched: set[int], moved: Mapping[int, str] | None = None) -> str:
+    """Run on a client's own upstream connection: how that session resolves names, and its own changes.
+
+    `moved`: entities whose rows others have moved, and by which transactions; `unseen_entities` reads the answer.
+    """
     ids = ",".join(str(entity_id) for entity_id in sorted(touched))
-    return f"SELECT kameleon.session_state('{{{ids}}}')"
+    more = f", '{json.dumps(dict(moved))}'" if moved else ""
+    return f"SELECT kameleon.session_state('{{{ids}}}'{more})"
+
+
+def unseen_entities(text: str) -> set[int]:
+    """Those that moved in a transaction that the session's snapshot is too old to see."""
+    return set(json.loads(text).get("unseen", ()))
 
 
 def parse_session_state(text: str) -> tuple[Names, dict[int, Entity | None]]:
@@ -46,6 +56,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         relid=raw["relid"],
         storage_mode=raw["storage_mode"],
         generation=raw["generation"],
+        moved_by=raw.get("moved_by") or "",
         fields=tuple(Field(**column) for column in raw["fields"] or ()),
         indexes=tuple(_index(index) for index in raw["indexes"] or ()),
         foreign_keys=tuple(ForeignKey(**key) for key in raw["foreign_keys"] or ()),

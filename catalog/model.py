@@ -62,6 +62,8 @@ class Entity:
     storage_mode: str  # 'shared' | 'dedicated'
     generation: int  # of its present storage; a change of shape keeps it, and so the names of its views
     fields: tuple[Field, ...]
+    moved_by: str = ""  # the transaction that last moved its rows between documents and table
+    is_unseen: bool = False  # a session's snapshot is, or may be, too old to see them there
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     child_table: str = ""  # in schema kameleon; its name ends in the generation that it was made in

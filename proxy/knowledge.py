@@ -11,12 +11,14 @@ asked again before the next statement that may name an entity.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from catalog.loader import parse_session_state, session_state_sql
+from catalog.loader import parse_session_state, session_state_sql, unseen_entities
 from proxy import encodings
 from proxy.row_descriptions import RowDescriptions
 from proxy.texts import Texts
@@ -42,6 +44,7 @@ class Knowledge:
     __slots__ = (
         "_base",
         "_made_temporary",
+        "_moved",
         "_temporary",
         "changed_in_transaction",
         "command_tag",
@@ -78,6 +81,8 @@ class Knowledge:
         self._temporary: dict[int, Entity | None] = {}
         #: There are more of them than that.
         self._made_temporary = False
+        #: Entities whose rows others have moved, by transactions that this session may not see yet.
+        self._moved: dict[int, str] = {}
         self.version = 1
         self.texts = database.texts(self.encoding, self.standard_conforming_strings)
         self.row_descriptions = database.row_descriptions()
@@ -89,11 +94,31 @@ class Knowledge:
 
     def follow_store(self) -> None:
         """Take up the store's snapshot, if it has a new one. Cheap when it has not: called for every statement."""
-        if self.database.store.snapshot is not self._base:
+        before = self._base
+        if self.database.store.snapshot is not before:
             self._take_committed()
+            self._look_for_moves(before)
             self.unknown = bool(self.touched) or self._made_temporary
             # A relation of this session may hide an entity that is new.
             self.spoil()
+
+    def _look_for_moves(self, before: Snapshot) -> None:
+        """Rows that another transaction has moved may be out of sight of the one that is open here: it is asked."""
+        for id_, entity in self._base.entities.items():
+            known = before.entities.get(id_)
+            if known is not None and known.moved_by != entity.moved_by:
+                self._moved[id_] = entity.moved_by
+        if self._moved:
+            self._see(self._temporary)
+
+    def _see(self, changes: Mapping[int, Entity | None]) -> None:
+        """The committed entities with these changes, less the rows that may be out of sight."""
+        self.snapshot = self._base.with_changes(changes)
+        if self._moved:
+            known = ((id_, self.snapshot.entities.get(id_)) for id_ in self._moved)
+            hidden = {id_: replace(each, is_unseen=True) for id_, each in known if each is not None}
+            self.snapshot = self.snapshot.with_changes(hidden)
+        self._read_texts()
 
     def spoil(self) -> None:
         """Names may resolve differently from now on, and what a transaction made of its entities may be undone."""
@@ -129,7 +154,7 @@ class Knowledge:
         self.changed_in_transaction = False
 
     def question(self) -> bytes:
-        return session_state_sql(self.touched).encode()
+        return session_state_sql(self.touched, self._moved).encode()
 
     def learn(self, answer: str) -> None:
         names, changes = parse_session_state(answer)
@@ -138,8 +163,10 @@ class Knowledge:
         self.unknown = False
         self._made_temporary = False
         self._temporary = {id_: each for id_, each in changes.items() if each is not None and each.is_temporary}
-        self.snapshot = self._base.with_changes(changes)
-        self._read_texts()
+        if self._moved:
+            unseen = unseen_entities(answer)
+            self._moved = {id_: xid for id_, xid in self._moved.items() if id_ in unseen}
+        self._see(changes)
         self.version += 1
 
     def basis(self, rewritten: Rewritten) -> Basis | None:

@@ -89,7 +89,9 @@ class Texts:
         self._encoding = encoding
         self._standard = standard_conforming_strings
         # REFRESH of a materialized view reads through its shadow
-        shared = {e.name for e in snapshot.entities.values() if e.is_shared or e.kind == "materialized view"}
+        shared = {
+            e.name for e in snapshot.entities.values() if e.is_shared or e.is_unseen or e.kind == "materialized view"
+        }
         # a foreign key's name stands in SET CONSTRAINTS
         self._shared = frozenset(shared) | snapshot.foreign_keys.keys() | rewriter.NAMING_NO_TABLE
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)

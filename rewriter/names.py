@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catalog.model import Entity, ForeignKey, Names, Snapshot
+from rewriter.errors import RewriteError
 
+SERIALIZATION_FAILURE = "40001"
 _NOTHING: dict[str, Entity] = {}
 
 
@@ -26,6 +28,13 @@ class Resolver:
         if not by_schema:
             return None
         entity = self._find(parts, by_schema)
+        if entity is not None and entity.is_unseen:
+            raise RewriteError(
+                "could not serialize access due to concurrent change of a table",
+                sqlstate=SERIALIZATION_FAILURE,
+                detail=f'The rows of table "{entity.name}" have been moved since the transaction began.',
+                hint="The transaction might succeed if retried.",
+            )
         return None if entity is not None and entity.is_catalog and not self._reads_catalogs else entity
 
     def by_id(self, entity_id: int) -> Entity:

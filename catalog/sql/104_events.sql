@@ -229,7 +229,7 @@ BEGIN
                kameleon.pack_stored(entity, 'kdb_row.%I'), keys.values, definition.relid::regclass));
     PERFORM kameleon.always_fire(entity);
     EXECUTE format('DELETE FROM ONLY %s', definition.relid::regclass);
-    UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
+    UPDATE kameleon.kdb_entity_definitions SET shell_filled = false, moved_by = pg_current_xact_id() WHERE entity_id = entity;
     PERFORM kameleon.sync_grants(entity);
     PERFORM kameleon.set_guard(entity);
 END

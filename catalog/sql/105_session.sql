@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT json_build_object(
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
-        'storage_mode', e.storage_mode, 'generation', e.storage_generation, 'merges', current_setting('server_version_num')::int >= 170000,
+        'storage_mode', e.storage_mode, 'generation', e.storage_generation, 'moved_by', e.moved_by, 'merges', current_setting('server_version_num')::int >= 170000,
         'child_name', kameleon.child_name(e),
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
@@ -80,6 +80,14 @@ LANGUAGE sql STABLE AS $$
                    WHERE h.is_entity IS FALSE OR NOT pg_catalog.has_schema_privilege(h.schema_oid, 'USAGE')),
         'entities', (SELECT coalesce(pg_catalog.json_object_agg(t.entity, kameleon.entity_json(t.entity)), '{}')
                      FROM (SELECT pg_catalog.unnest(touched) UNION SELECT kameleon.temporary_views()) AS t (entity)))
+$$;
+
+-- The same, and which entities' rows this transaction's snapshot is too old to see. `moved`: the transactions that moved them.
+CREATE OR REPLACE FUNCTION kameleon.session_state(touched int[], moved jsonb) RETURNS json
+LANGUAGE sql STABLE AS $$
+    SELECT (kameleon.session_state(touched)::jsonb || pg_catalog.jsonb_build_object('unseen',
+        (SELECT coalesce(pg_catalog.jsonb_agg(m.key::int), '[]') FROM pg_catalog.jsonb_each_text(moved) AS m
+         WHERE NOT pg_catalog.pg_visible_in_snapshot(m.value::pg_catalog.xid8, pg_catalog.pg_current_snapshot()))))::json
 $$;
 
 -- Every entity as the proxy's snapshot wants it.

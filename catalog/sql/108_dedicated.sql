@@ -90,7 +90,7 @@ BEGIN
                     ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
         UPDATE kameleon.kdb_entity_definitions e
         SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1,
-            shell_filled = false, reason = why
+            shell_filled = false, moved_by = pg_current_xact_id(), reason = why
         WHERE e.entity_id = definition.entity_id;
         PERFORM kameleon.log_change(definition.entity_id, tag, why);
         PERFORM kameleon.notify_session(definition.entity_id::text);

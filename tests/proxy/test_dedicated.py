@@ -1,0 +1,73 @@
+"""A shared entity becomes dedicated while other sessions work with it."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+
+from tests.fix_proxy import Database
+
+TRIGGER = "CREATE TRIGGER n BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+
+
+def test_writers_and_readers_go_on(database: Database) -> None:
+    failures: list[BaseException] = []
+    written: dict[str, int] = {}
+    enough = {f"t{number}": threading.Event() for number in range(5)}
+    table = "t0"
+    stop = threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(database.proxied, autocommit=True) as connection:
+            while not stop.is_set():
+                name = table
+                try:
+                    key = connection.execute(f"INSERT INTO {name} (v) VALUES (1) RETURNING id".encode()).fetchone()
+                    written[name] = written.get(name, 0) + 1
+                    connection.execute(f"UPDATE {name} SET v = v + 1 WHERE id = %s".encode(), key)
+                    count = connection.execute(f"SELECT v FROM {name} WHERE id = %s".encode(), key).fetchone()
+                    assert count == (2,)
+                except (psycopg.Error, AssertionError) as error:
+                    failures.append(error)
+                if written.get(name, 0) >= 10 or failures:
+                    enough[name].set()
+
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        for number in range(5):
+            session.execute(f"CREATE TABLE t{number} (id serial PRIMARY KEY, v int)".encode())
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            for number in range(5):
+                table = f"t{number}"
+                assert enough[table].wait(60)
+                session.execute(TRIGGER.format(table).encode())
+        finally:
+            stop.set()
+            worker.join()
+        assert failures == []
+        for name, count in written.items():
+            assert session.execute(f"SELECT count(*), min(v) FROM {name}".encode()).fetchall() == [(count, 2)]
+        modes = session.execute("SELECT DISTINCT storage_mode FROM kameleon.entities").fetchall()
+        assert modes == [("dedicated",)]
+
+
+@pytest.mark.parametrize("ddl", [TRIGGER.format("t"), "ALTER TABLE t ALTER v TYPE bigint"])
+def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: str) -> None:
+    with (
+        psycopg.connect(database.proxied, autocommit=True) as session,
+        psycopg.connect(database.proxied) as reader,
+    ):
+        session.execute("CREATE TABLE t (id int, v int); CREATE TABLE other (id int)")
+        session.execute("INSERT INTO t VALUES (1, 1); INSERT INTO other VALUES (1)")
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        assert reader.execute("SELECT id FROM other").fetchall() == [(1,)]
+        session.execute(ddl.encode())
+        assert reader.execute("SELECT id FROM other").fetchall() == [(1,)]
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            reader.execute("SELECT id FROM t")
+        reader.rollback()
+        assert reader.execute("SELECT id FROM t").fetchall() == [(1,)]
+        reader.commit()
