@@ -120,12 +120,7 @@ async def test_constraints_and_indexes(inspected: Any) -> None:
     assert [e["name"] for e in await inspected("get_enums")] == ["colour"]
 
 
-async def test_a_views_definition_names_the_table(
-    request: pytest.FixtureRequest, target: Target, inspected: Any
-) -> None:
-    if target.proxied:
-        known = "a known difference, in the README: pg_get_viewdef shows kameleon.kdb_read_... in the table's place"
-        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason=known))
+async def test_a_views_definition_names_the_table(inspected: Any) -> None:
     definition = await inspected("get_view_definition", "cheap")
     # PostgreSQL 15 qualifies the columns even where there is one table only.
     assert (
