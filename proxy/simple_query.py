@@ -153,7 +153,7 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
             position = len(text.text)
             break
         if rewritten.prelude is not None:
-            runs.append(Run(b"", ours=True))
+            runs.append(Run(b"", span.start, sent_length, ours=True))
             add(rewritten.prelude + "; ")
         runs.append(Run(rewritten, span.start, sent_length))
         add(rewritten.sql)

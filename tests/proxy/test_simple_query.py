@@ -271,3 +271,11 @@ def test_ours_are_private_whatever_their_place():
     script = playbook().client(Query(b"DO 'x'")).upstream(info, change("names"), done("DO"), READY)
     script.to_client(info, done("DO"), READY)
     assert SYNC not in as_bytes(script._sent_to_upstream)
+
+
+def test_an_errors_position_before_a_statement_with_a_prelude():
+    sql = b"SELECT 1; SELEC 1; ALTER TABLE orders ADD CHECK (id > 0)"
+    wrong = error("42601", 'syntax error at or near "SELEC"', P="11")
+    script = playbook(entity()).client(Query(sql)).upstream(wrong, READY)
+    assert b"fill_shell" in as_bytes(script._sent_to_upstream)
+    script.to_client(wrong, READY)
