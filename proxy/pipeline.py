@@ -290,9 +290,11 @@ class Pipeline:
         return True
 
     def take_unowed_ready(self) -> bool:
-        """ReadyForQuery while nothing is owed: true when it answers a Sync that crossed the failure of its COPY."""
-        if self.ignored_syncs and not self.queue:
+        """ReadyForQuery that the first entry does not expect: true when it answers a Sync that crossed the failure of
+        its COPY. The client may have gone on since."""
+        if self.ignored_syncs:
             self.ignored_syncs -= 1
-            self.skipping = False
+            if not self.queue:
+                self.skipping = False
             return True
         return False

@@ -271,6 +271,16 @@ def test_copy_in_of_the_extended_protocol_that_fails_at_once():
         assert script.relay.is_idle
 
 
+def test_the_client_goes_on_before_both_syncs_of_a_failed_copy_are_answered():
+    failed = error("42809", 'cannot copy to view "v"')
+    copying = (PARSE_COMPLETE, BIND_COMPLETE, COPY_IN)
+    script = playbook(entity()).client(Parse(b"", b"COPY v FROM STDIN"), Bind(b"", b""), Execute(b""), SYNC)
+    script.upstream(*copying).client(COPY_DATA, COPY_DONE, SYNC).upstream(failed, READY)
+    script.client(Parse(b"", b"SELECT 1"), SYNC).upstream(READY, PARSE_COMPLETE, READY)
+    script.to_client(*copying, failed, READY, READY, PARSE_COMPLETE, READY)
+    assert script.relay.is_idle
+
+
 def test_function_call():
     call = frame(Frontend.FUNCTION_CALL, b"\0\0\0\1\0\0\0\0\0\0")
     result = frame(Backend.FUNCTION_CALL_RESPONSE, b"\xff\xff\xff\xff")

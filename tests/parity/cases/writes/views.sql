@@ -117,6 +117,7 @@ update constant set id = 2;
 delete from constant where false;
 truncate cheap;
 copy cheap to stdout;
+-- modes: simple
 -- copy: 1
 copy cheap from stdin;
 copy (select id, name from mine where id = 1 order by id) to stdout;

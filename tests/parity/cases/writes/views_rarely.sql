@@ -24,8 +24,8 @@ fetch 1 from c;
 update w set v = 'cur' where current of c;
 rollback;
 copy w (id, v) to stdout;
--- In a pipeline PostgreSQL 15 answers one Sync more than 18 does.
--- modes: simple, binary
+-- Otherwise both Syncs that a driver sends around such a COPY are answered, one of them into the next statement.
+-- modes: simple
 -- copy: 20	via copy
 copy w (id, v) from stdin;
 copy (select * from w where id = 20) to stdout;
