@@ -32,7 +32,7 @@ def test_generated_statements(generated_pair: Pair, script: list[Statement], mod
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=scripts(size=20, least=12), mode=MODES)
 def test_many_generated_statements(generated_pair: Pair, script: list[Statement], mode: str) -> None:
     compare(generated_pair, script, mode)
