@@ -6,12 +6,36 @@ LANGUAGE sql STABLE AS $$
     SELECT CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END
 $$;
 
+-- What the changelog tells of an entity: NULL when its table is gone.
+CREATE OR REPLACE FUNCTION kameleon.entity_shape(entity int) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'schema', n.nspname, 'name', c.relname, 'storage', e.storage_mode,
+        'fields', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                              'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+                              'default', CASE a.attgenerated WHEN '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+                              'generated', CASE a.attgenerated WHEN '' THEN NULL ELSE pg_get_expr(d.adbin, d.adrelid) END,
+                              'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END)) ORDER BY a.attnum), '[]')
+                   FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        'constraints', (SELECT coalesce(jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid)), '{}')
+                        FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')),
+        'indexes', (SELECT coalesce(jsonb_object_agg(i.relname, pg_get_indexdef(i.oid)), '{}')
+                    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+                    WHERE x.indrelid = c.oid AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.conrelid = c.oid)))
+    FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE e.entity_id = entity
+$$;
+
 DROP FUNCTION IF EXISTS kameleon.log_change(int, text);
 CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text, why text DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO kameleon.kdb_schema_changelog (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by)
+    INSERT INTO kameleon.kdb_schema_changelog
+        (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by, before, after)
     SELECT e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
-           coalesce(nullif(current_setting('kameleon.reason', true), ''), why), kameleon.acting_role()
+           coalesce(nullif(current_setting('kameleon.reason', true), ''), why), kameleon.acting_role(),
+           (SELECT l.after FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity ORDER BY l.change_id DESC LIMIT 1),
+           kameleon.entity_shape(entity)
     FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity
 $$;
 

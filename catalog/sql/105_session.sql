@@ -114,8 +114,21 @@ DROP VIEW IF EXISTS kameleon.entities;
 CREATE VIEW kameleon.entities AS
     SELECT e.entity_id, e.schema_name, e.entity_name, e.storage_mode, e.generation,
            (SELECT count(*)::int FROM kameleon.kdb_field_definitions f WHERE f.entity_id = e.entity_id AND NOT f.dropped) AS field_count,
-           s.row_estimate, s.total_bytes, e.created_at
-    FROM kameleon.kdb_entity_definitions e, LATERAL kameleon.document_statistics(e.entity_id) AS s
-    WHERE has_table_privilege(e.relid, 'SELECT') OR pg_has_role((SELECT relowner FROM pg_class WHERE oid = e.relid), 'USAGE');
+           s.row_estimate, s.total_bytes, e.created_at, e.reason, pg_get_userbyid(c.relowner) AS owner_name,
+           (SELECT l.changed_at FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = e.entity_id ORDER BY l.change_id DESC LIMIT 1) AS changed_at
+    FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid, LATERAL kameleon.document_statistics(e.entity_id) AS s
+    WHERE has_table_privilege(e.relid, 'SELECT') OR pg_has_role(c.relowner, 'USAGE');
 COMMENT ON VIEW kameleon.entities IS 'The entities that you may read or own.';
 GRANT SELECT ON kameleon.entities TO PUBLIC;
+
+DROP VIEW IF EXISTS kameleon.schema_changes;
+CREATE VIEW kameleon.schema_changes AS
+    SELECT l.change_id, l.schema_name, l.entity_name, l.generation, l.command_tag,
+           -- it may name what only its author may see
+           CASE WHEN a.is_author THEN l.statement END AS statement,
+           l.reason, l.before, l.after, l.changed_by, l.changed_at
+    FROM kameleon.kdb_schema_changelog l
+    LEFT JOIN kameleon.kdb_entity_definitions e USING (entity_id) LEFT JOIN pg_class c ON c.oid = e.relid,
+    LATERAL (SELECT l.changed_by = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)) AS a (is_author)
+    WHERE a.is_author OR pg_has_role(c.relowner, 'USAGE');
+COMMENT ON VIEW kameleon.schema_changes IS 'Every change of the entities that you own, and every one that you made: who, when, what, why, before and after.';

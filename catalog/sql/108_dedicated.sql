@@ -115,7 +115,7 @@ BEGIN
         UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' WHERE e.entity_id = definition.entity_id;
     END LOOP;
     FOREACH definition IN ARRAY tied LOOP
-        why := kameleon.obstacle(definition.relid);
+        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid));
         IF why IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),

@@ -1,7 +1,7 @@
 -- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
-GRANT SELECT ON kameleon.entities TO PUBLIC;
+GRANT SELECT ON kameleon.entities, kameleon.schema_changes TO PUBLIC;
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA kameleon FROM PUBLIC;
 DO $$
 DECLARE
@@ -18,7 +18,7 @@ BEGIN
         SELECT p.oid FROM pg_proc p
         WHERE p.pronamespace = 'kameleon'::regnamespace
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
-                             'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'change_storage', 'materialize_entity', 'dematerialize_entity', 'open_shell', 'reassign_entities',
+                             'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'change_storage', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
                              'mark_clustered', 'dedicate', 'acting_role', 'refuse_shell',
                              'temporary_views', 'read_shadow', 'is_storage', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|parts|unpack|follow|copied|stashed)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')
