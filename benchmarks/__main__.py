@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import data, idle_clients, rewrites, select_only, servers, streaming
+from benchmarks import data, ddl, idle_clients, rewrites, select_only, servers, streaming
 from benchmarks.report import Row, print_table
 
-PARTS = ("select", "stream", "idle", "rewrite")
+PARTS = ("select", "stream", "idle", "rewrite", "ddl")
 
 
 def main(
@@ -37,6 +37,7 @@ def main(
             "select": lambda: select_only.measure(running, rounds, 1 if quick else 2),
             "stream": lambda: streaming.measure(running, rounds, streamed),
             "rewrite": lambda: rewrites.measure(running, rounds),
+            "ddl": lambda: ddl.measure(running, rounds),
         }
         done: dict[str, list[Row]] = {}
         for part, measure in work.items():

@@ -19,6 +19,8 @@ class Target:
 
     bound: float
     at_most: bool = False
+    #: Where there is a peer: of the ratio to it, or of the figure itself.
+    of_ratio: bool = True
 
     def is_met(self, value: float) -> bool:
         return value <= self.bound if self.at_most else value >= self.bound
@@ -36,7 +38,7 @@ class Row:
     digits: int = 0
     #: The column that the proxy's figures are divided by.
     peer: str | None = None
-    #: By column: for the ratio to the peer where there is one, else for the figure itself.
+    #: By column.
     targets: dict[str, Target] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -67,7 +69,7 @@ class Row:
     def _verdicts(self) -> tuple[str, str]:
         wanted, met = [], []
         for column, target in self.targets.items():
-            value = self.ratio(column) if self.peer else self.value(column)
+            value = self.ratio(column) if self.peer and target.of_ratio else self.value(column)
             wanted.append(f"{column} {target}")
             met.append("not measured" if value is None else "yes" if target.is_met(value) else "NO")
         return "\n".join(wanted), "\n".join(met)
