@@ -17,7 +17,7 @@ from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, head_end
 from rewriter.edits import Edit, apply
 from rewriter.lexer import COMMENT_MARK, LITERAL_MARK, names_in, shape
-from rewriter.router import Routed, route, route_bulk
+from rewriter.router import QueryRouter, Routed
 from rewriter.statements import Kind, classify
 
 # Longer texts are bulk loads and rarely come twice; hashing and keeping them would cost more than it saves.
@@ -198,13 +198,14 @@ def _joined(template: list[str | int]) -> tuple[str | int, ...]:
 class _Context:
     """Numbers a (snapshot, names, string syntax); keeps the snapshot alive, so that its id stays its own."""
 
-    __slots__ = ("names", "number", "snapshot", "standard_conforming_strings")
+    __slots__ = ("names", "number", "router", "snapshot", "standard_conforming_strings")
 
     def __init__(self, number: int, snapshot: Snapshot, names: Names, standard_conforming_strings: bool) -> None:
         self.number = number
         self.snapshot = snapshot
         self.names = names
         self.standard_conforming_strings = standard_conforming_strings
+        self.router = QueryRouter(snapshot, names, standard_conforming_strings=standard_conforming_strings)
 
 
 class Rewriter:
@@ -247,7 +248,7 @@ class Rewriter:
             # What is found by the whole text has no literals in it: a shape's marks occur in no statement.
             return Rewritten(script.template[0] if script.edits else sql, script, [])  # type: ignore[arg-type]
         if len(sql) >= LONG:
-            routed = route_bulk(sql, snapshot, names, standard_conforming_strings=standard_conforming_strings)
+            routed = context.router.route_bulk(sql)
             if routed is not None or len(sql) > _LONGEST_CACHED:
                 return self._once(sql, routed, context)
         shaped = shape(sql, standard_conforming_strings)
@@ -263,7 +264,7 @@ class Rewriter:
         return self._first_sight(sql, text, lifted, context)
 
     def _first_sight(self, sql: str, key: str, lifted: list[str], context: _Context) -> Rewritten:
-        routed = self._route(sql, context)
+        routed = context.router.route(sql)
         script = _script(routed, key, lifted)
         self._remember((context.number, key), script)
         return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, lifted)
@@ -271,18 +272,10 @@ class Rewriter:
     def _once(self, sql: str, routed: Routed | None, context: _Context) -> Rewritten:
         """A statement that is not remembered: too long, or without a shape."""
         if routed is None:
-            routed = self._route(sql, context)
+            routed = context.router.route(sql)
         shown = _beginning(sql, routed.kind, context.standard_conforming_strings)
         script = _Script(routed.kind, routed.entities, routed.prelude, shown, (), routed.edits, (), 0, analyzed=True)
         return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, [])
-
-    def _route(self, sql: str, context: _Context) -> Routed:
-        return route(
-            sql,
-            context.snapshot,
-            context.names,
-            standard_conforming_strings=context.standard_conforming_strings,
-        )
 
     def _remember(self, key: tuple[int, str], script: _Script) -> None:
         self._scripts[key] = script

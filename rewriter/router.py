@@ -42,20 +42,52 @@ class Routed:
     prelude: str | None = None
 
 
-def route(sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True) -> Routed:
-    kind = classify(sql)
-    names_within = names_in(sql, standard_conforming_strings)
-    named = snapshot.by_name.keys() & names_within
-    if not named and not _concerns_all(kind, names_within, snapshot):
-        return Routed(kind)
-    if kind in _READERS and not named.isdisjoint(snapshot.catalogs):
-        try:
-            resolver = Resolver(snapshot, names, reads_catalogs=True)
-            return _route(sql, kind, named, resolver, standard_conforming_strings)
-        except RewriteError:
-            # What cannot be said of our views is left to be said of the catalogs themselves.
-            pass
-    return _route(sql, kind, named, Resolver(snapshot, names), standard_conforming_strings)
+class QueryRouter:
+    """Decides what happens to a statement, by the storage mode of the entities that it names.
+
+    ==========================  ==========================================================================
+    it names                    and
+    ==========================  ==========================================================================
+    no entity                   it passes: the client's own bytes go upstream
+    dedicated entities only     it passes: they are ordinary tables, and PostgreSQL does the rest
+    shared entities             queries and DML are rewritten for their views; DDL runs on their shells as it
+                                was written, after a prelude where it must see rows; the rest is refused
+    both                        each name goes by its own entity's storage
+    ==========================  ==========================================================================
+
+    An entity is told from other relations of its name by the session's search_path (`rewriter.names`). A router is for
+    one snapshot, one session's names and one way to scan strings; when the catalog moves there is another.
+    """
+
+    __slots__ = ("_names", "_snapshot", "_standard_conforming_strings")
+
+    def __init__(self, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True) -> None:
+        self._snapshot = snapshot
+        self._names = names
+        self._standard_conforming_strings = standard_conforming_strings
+
+    def route(self, sql: str) -> Routed:
+        """Raises RewriteError for what must not be sent."""
+        kind = classify(sql)
+        names_within = names_in(sql, self._standard_conforming_strings)
+        named = self._snapshot.by_name.keys() & names_within
+        if not named and not _concerns_all(kind, names_within, self._snapshot):
+            return Routed(kind)
+        if kind in _READERS and not named.isdisjoint(self._snapshot.catalogs):
+            try:
+                resolver = Resolver(self._snapshot, self._names, reads_catalogs=True)
+                return _route(sql, kind, named, resolver, self._standard_conforming_strings)
+            except RewriteError:
+                # What cannot be said of our views is left to be said of the catalogs themselves.
+                pass
+        return _route(sql, kind, named, Resolver(self._snapshot, self._names), self._standard_conforming_strings)
+
+    def route_bulk(self, sql: str) -> Routed | None:
+        """The short way for a long INSERT ... VALUES; None for anything else."""
+        if len(sql) < LONG or classify(sql) is not Kind.INSERT:
+            return None
+        bulk = bulk_insert(sql, Resolver(self._snapshot, self._names), self._standard_conforming_strings)
+        return Routed(Kind.INSERT, in_order(bulk.edits), tuple(bulk.entities)) if bulk is not None else None
 
 
 def _concerns_all(kind: Kind, names_within: set[str], snapshot: Snapshot) -> bool:
@@ -87,16 +119,6 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
     if statement.is_native:
         return Routed(kind, (), tuple(statement.entities), dedicate_all(statement, kind.value))
     return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
-
-
-def route_bulk(
-    sql: str, snapshot: Snapshot, names: Names, *, standard_conforming_strings: bool = True
-) -> Routed | None:
-    """The short way for a long INSERT ... VALUES; None for anything else."""
-    if len(sql) < LONG or classify(sql) is not Kind.INSERT:
-        return None
-    bulk = bulk_insert(sql, Resolver(snapshot, names), standard_conforming_strings)
-    return Routed(Kind.INSERT, in_order(bulk.edits), tuple(bulk.entities)) if bulk is not None else None
 
 
 def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rewriter.cache as cache
 from catalog.model import Names, Snapshot
 from rewriter import RewriteError, Rewriter, rewrite
 from rewriter.edits import apply
 from rewriter.lexer import COMMENT_MARK, LITERAL_MARK, shape
-from rewriter.router import route
+from rewriter.router import QueryRouter, Routed
 from tests.rewriter.fixture_files import cases
 from tests.rewriter.sample import NAMES, ORDERS, SNAPSHOT
 
@@ -21,11 +20,13 @@ def first_sights(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that were looked at for the first time."""
     seen: list[str] = []
 
-    def counted(sql: str, *arguments: object, **more: object) -> object:
-        seen.append(sql)
-        return route(sql, *arguments, **more)  # type: ignore[arg-type]
+    route = QueryRouter.route
 
-    monkeypatch.setattr(cache, "route", counted)
+    def counted(router: QueryRouter, sql: str) -> Routed:
+        seen.append(sql)
+        return route(router, sql)
+
+    monkeypatch.setattr(QueryRouter, "route", counted)
     return seen
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.model import ForeignKey, Names, Snapshot
 from rewriter.edits import apply
-from rewriter.router import route
+from rewriter.router import QueryRouter
 from tests.rewriter.sample import ARCHIVED, GROWN, LOG, NAMES, ORDERS
 
 SNAPSHOT = Snapshot(
@@ -33,7 +33,7 @@ SNAPSHOT = Snapshot(
 
 
 def rewritten(sql: str, names: Names = NAMES) -> str:
-    routed = route(sql, SNAPSHOT, names)
+    routed = QueryRouter(SNAPSHOT, names).route(sql)
     return apply(sql, routed.edits)
 
 
@@ -93,12 +93,12 @@ def test_the_search_path_decides() -> None:
     ],
 )
 def test_rows_are_moved_only_where_the_table_must_see_them(sql: str, filled: bool) -> None:
-    prelude = route(sql, SNAPSHOT, NAMES).prelude
+    prelude = QueryRouter(SNAPSHOT, NAMES).route(sql).prelude
     assert (prelude is not None) == filled
 
 
 def test_the_other_table_is_filled_too() -> None:
-    prelude = route("ALTER TABLE orders ADD x int UNIQUE REFERENCES public.log", SNAPSHOT, NAMES).prelude
+    prelude = QueryRouter(SNAPSHOT, NAMES).route("ALTER TABLE orders ADD x int UNIQUE REFERENCES public.log").prelude
     assert prelude is not None and f"referenced => ARRAY[{LOG.relid}]" in prelude
-    prelude = route("ALTER TABLE grown ADD x int DEFAULT 1 REFERENCES log", SNAPSHOT, NAMES).prelude
+    prelude = QueryRouter(SNAPSHOT, NAMES).route("ALTER TABLE grown ADD x int DEFAULT 1 REFERENCES log").prelude
     assert prelude is not None and f"to_regclass('grown'), referenced => ARRAY[{LOG.relid}]" in prelude
