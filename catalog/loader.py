@@ -70,6 +70,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         row_array=raw["row_array"],
         view_row_arrays=tuple(oids[2] for oids in views.values()),
         kind=raw.get("kind", "table"),
+        view_defaults=tuple((raw.get("defaults") or {}).items()),
         merges=raw.get("merges", True),
         is_temporary=raw.get("temporary", False),
     )

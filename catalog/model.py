@@ -24,7 +24,8 @@ class Field:
     default: str | None = None  # SQL text; an identity's is its nextval(...)
     identity: str = ""  # '' | 'a' ALWAYS | 'd' BY DEFAULT
     generated: str = ""  # '' | 's' stored | 'v' virtual
-    is_view_default: bool = False  # the default is a view's own
+    is_view_default: bool = False  # the default is that of a view, or of one behind it
+    is_own_default: bool = True  # and not of what a view is over: an UPDATE knows only those
     target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written
 
     @property
@@ -78,6 +79,7 @@ class Entity:
     kind: str = (
         "table"  # 'table' | 'view' | 'materialized view' | 'catalog': a system catalog read through a view of ours
     )
+    view_defaults: tuple[tuple[str, str], ...] = ()  # of views behind a view, for columns that it does not show
     merges: bool = True  # MERGE into documents: into a view, that is, as PostgreSQL can since 17
     is_temporary: bool = False
 

@@ -83,7 +83,7 @@ $$;
 -- A view's query as PostgreSQL prints it, with other relations' names in the place of `relations`' own: they bear those
 -- names while it is printed, in a subtransaction that is undone.
 CREATE OR REPLACE FUNCTION kameleon.view_query(view_oid oid, relations oid[], stand_ins oid[]) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
 DECLARE
     query text;
     name record;
@@ -97,8 +97,17 @@ BEGIN
         query := rtrim(pg_get_viewdef(view_oid), '; ');
         RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
     EXCEPTION WHEN SQLSTATE 'KDB03' THEN
-        RETURN (query);
+        NULL;
     END;
+    IF query LIKE '%.*%' THEN
+        FOR name IN
+            SELECT r.relation, c.relname FROM unnest(relations, stand_ins) AS r (relation, stand_in) JOIN pg_class c ON c.oid = r.stand_in
+            WHERE c.relname ~ '^kdb_write_'
+        LOOP
+            query := kameleon.spell_out_rows(query, name.relation, name.relname);
+        END LOOP;
+    END IF;
+    RETURN (query);
 END
 $$;
 
@@ -271,9 +280,6 @@ BEGIN
     columns_written := kameleon.view_base_columns(view_oid);
     SELECT d.* INTO through FROM kameleon.kdb_view_definitions d WHERE d.relid = base;
     IF FOUND THEN
-        IF EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = base) THEN
-            RETURN; -- whose defaults would be lost
-        END IF;
         base := through.base_relid;
         columns_written := ARRAY(SELECT coalesce(through.base_columns[c.attnum], 0) FROM unnest(columns_written) WITH ORDINALITY AS c (attnum, position) ORDER BY c.position);
     END IF;
@@ -281,6 +287,7 @@ BEGIN
     -- where a statement would be written otherwise, one that was written before must not find its view
     SELECT jsonb_agg(jsonb_build_array(v.attname, v.atttypid, v.atttypmod, pg_get_expr(d.adbin, d.adrelid), b.attname,
                                        kameleon.default_expression(base, b.attnum), b.attidentity, b.attgenerated) ORDER BY v.attnum)::text
+           || coalesce(through.signature, '')
     INTO signature_now
     FROM pg_attribute v
     LEFT JOIN pg_attribute b ON b.attrelid = base AND b.attnum = columns_written[v.attnum]
@@ -353,6 +360,37 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
                   WHERE a.attrelid = v.oid AND a.attacl IS DISTINCT FROM b.attacl)
 $$;
 
+-- The defaults that an INSERT into a view has of it and of the views that it is over, by the table's columns: the outermost
+-- comes first. `column_number`: the view's own column; NULL for one that it does not show.
+CREATE OR REPLACE FUNCTION kameleon.view_defaults(view_oid oid)
+RETURNS TABLE (target int2, column_number int2, expression text, is_own boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    level oid := view_oid;
+    targets int2[];
+    -- which column of the view each column of `level` is
+    shown int2[] := ARRAY(SELECT n FROM generate_series(1, (SELECT c.relnatts FROM pg_class c WHERE c.oid = view_oid)) AS n);
+    found int2[] := '{}';
+    behind int2[];
+BEGIN
+    LOOP
+        SELECT d.base_columns INTO targets FROM kameleon.kdb_view_definitions d WHERE d.relid = level AND d.base_relid IS NOT NULL;
+        EXIT WHEN targets IS NULL;
+        FOR target, column_number, expression IN
+            SELECT targets[d.adnum], shown[d.adnum], pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+            WHERE d.adrelid = level AND targets[d.adnum] > 0 AND NOT targets[d.adnum] = ANY (found) ORDER BY d.adnum
+        LOOP
+            is_own := level = view_oid;
+            found := found || target;
+            RETURN NEXT;
+        END LOOP;
+        behind := kameleon.view_base_columns(level);
+        level := kameleon.view_base(level);
+        shown := ARRAY(SELECT shown[array_position(behind, n::int2)] FROM generate_series(1, (SELECT c.relnatts FROM pg_class c WHERE c.oid = level)) AS n);
+    END LOOP;
+END
+$$;
+
 -- A view as the proxy's snapshot wants it; NULL where there is none. Each column with what it is of the table written to.
 CREATE OR REPLACE FUNCTION kameleon.view_json(number int) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -370,13 +408,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         'fields', (SELECT json_agg(json_build_object(
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
-                        'default', coalesce(pg_get_expr(own.adbin, own.adrelid), kameleon.default_expression(d.base_relid, b.attnum)),
-                        'is_view_default', own.oid IS NOT NULL,
+                        'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
+                        'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, '')) ORDER BY a.attnum)
                    FROM pg_attribute a
                    LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
-                   LEFT JOIN pg_attrdef own ON own.adrelid = a.attrelid AND own.adnum = a.attnum
+                   LEFT JOIN kameleon.view_defaults(c.oid) AS own ON own.column_number = a.attnum
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        'defaults', (SELECT json_object_agg(b.attname, own.expression) FROM kameleon.view_defaults(c.oid) AS own
+                     JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = own.target WHERE own.column_number IS NULL),
         'indexes', NULL, 'foreign_keys', NULL)
     FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE d.view_id = number

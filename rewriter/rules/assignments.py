@@ -61,7 +61,8 @@ def _values(statement: Statement, assignment: Assignment, fields: list[Field]) -
 def _value(statement: Statement, field: Field, first: int, end: int) -> None:
     if is_default(statement, first, end):
         # The write view has no defaults of its own. A generated column is computed anew whatever is assigned.
-        statement.replace(first, end, "NULL" if field.generated or field.default is None else f"({field.default})")
+        has_none = field.generated or field.default is None or not field.is_own_default
+        statement.replace(first, end, "NULL" if has_none else f"({field.default})")
     elif _is_protected(field):
         raise cannot_update(field)
 

@@ -38,7 +38,7 @@ class _Columns:
     fields: list[Field]
     are_parts: list[bool]
     paths: str | None  # of the parts
-    added: list[Field]  # what is not among them and has a default that only the view knows
+    added: list[tuple[str, str]]  # what is not among them and has a default that only a view knows
 
 
 def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> None:
@@ -66,12 +66,16 @@ def _columns(statement: Statement, entity: Entity, parts: Insert) -> _Columns:
     return _Columns(fields, [False] * len(fields), None, added)
 
 
-def _added(entity: Entity, fields: list[Field]) -> list[Field]:
-    return [field for field in entity.fields if field.is_view_default and field.target and field not in fields]
+def _added(entity: Entity, fields: list[Field]) -> list[tuple[str, str]]:
+    return [
+        (field.written, field.default)
+        for field in entity.fields
+        if field.is_view_default and field.default is not None and field.target and field not in fields
+    ] + list(entity.view_defaults)
 
 
-def _targets(added: list[Field]) -> str:
-    return "".join(f", kdb_rec.{quote(field.written)}" for field in added)
+def _targets(added: list[tuple[str, str]]) -> str:
+    return "".join(f", kdb_rec.{quote(name)}" for name, _ in added)
 
 
 def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, int]) -> _Columns:
@@ -212,9 +216,9 @@ def _keys(statement: Statement, parts: Insert, columns: _Columns) -> str:
 
 
 def _keys_and_paths(statement: Statement, given: list[str], columns: _Columns) -> str:
-    keys = statement.keys_literal(given + [field.written for field in columns.added]) + "::text[]"
+    keys = statement.keys_literal(given + [name for name, _ in columns.added]) + "::text[]"
     values = [keys] if columns.paths is None else [keys, columns.paths]
-    return ", ".join(values + [f"({field.default})" for field in columns.added])
+    return ", ".join(values + [f"({default})" for _, default in columns.added])
 
 
 def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:

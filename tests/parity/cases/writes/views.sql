@@ -62,7 +62,6 @@ insert into own_default (id) select 503 returning *;
 insert into own_default (id, name) values (500, 'x') on conflict (id) do update set name = default, price = default returning *;
 update own_default set name = default where id = 502 returning *;
 create view above as select id, price from own_default;
--- refused: 0A000
 insert into above (id) values (504) returning *;
 select * from above where id = 501;
 select id, name, price from goods where id between 500 and 504 order by id;

@@ -1,0 +1,38 @@
+-- Whole rows in the queries of views that are written through. Re-created on every install.
+
+-- A query as view_query has printed it, with all names in quotation marks: what it calls `stand_in`, with further columns
+-- behind those of `relation`, stands in whole rows for a row of `relation`. "x".* -> ROW("x"."a", "x"."b")::public.orders
+CREATE OR REPLACE FUNCTION kameleon.spell_out_rows(query text, relation oid, stand_in name) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
+DECLARE
+    quoted constant text := '"(?:[^"]|"")*"';
+    named constant text := format('"%s"(?!\.)(?: (%s)(?:\(((?:%s(?:, )?)+)\))?)?', stand_in, quoted, quoted);
+    -- strings, names and what is between them
+    pieces text[] := ARRAY(SELECT p.piece[1] FROM regexp_matches(query, format('(''[^'']*''|%s|[^''"]+)', quoted), 'g') WITH ORDINALITY AS p (piece, position)
+                           ORDER BY p.position);
+    row_type text := (SELECT format_type(c.reltype, NULL) FROM pg_class c WHERE c.oid = relation);
+    item text[];
+    item_name text;
+    -- what the outermost FROM begins with always has a row; others may not, in an outer join
+    first_name text := (SELECT coalesce(f.found[1], quote_ident(stand_in)) FROM regexp_matches(query, '\n   FROM (?:ONLY )?(?:\w+\.|"\w+"\.)?' || named) AS f (found));
+    columns text;
+BEGIN
+    FOR item IN SELECT regexp_matches(query, named, 'g') LOOP
+        item_name := coalesce(item[1], format('"%s"', stand_in));
+        SELECT string_agg(item_name || '.' || c.name, ', ' ORDER BY c.position) INTO columns
+        FROM (SELECT n.name[1], n.position FROM regexp_matches(item[2], format('(%s)', quoted), 'g') WITH ORDINALITY AS n (name, position)
+              UNION ALL
+              SELECT quote_ident(a.attname), a.attnum FROM pg_attribute a
+              WHERE item[2] IS NULL AND a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) AS c;
+        columns := format(CASE WHEN item_name = first_name THEN 'ROW(%s)::%s' ELSE 'CASE WHEN %3$s.* IS DISTINCT FROM NULL THEN ROW(%1$s)::%2$s END' END,
+                          columns, row_type, item_name);
+        FOR i IN 2 .. cardinality(pieces) LOOP
+            IF pieces[i - 1] = item_name AND pieces[i] LIKE '.*%' THEN
+                pieces[i - 1] := format('(%s)', columns);
+                pieces[i] := substr(pieces[i], 3);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN array_to_string(pieces, '');
+END
+$$;
