@@ -1,13 +1,13 @@
--- System catalogs as those see them who browse: without the objects that one entity's storage is made of. Re-created on
--- every install.
+-- System catalogs as those see them who browse: without what entities are made of and kept by. Re-created on every install.
 --
 -- The proxy treats these catalogs as it treats entities: a query that names one reads a view of ours. All that is left out
--- is in schema kameleon, and named kdb_<what>_<number>; or it is an index over, or a constraint of, such a table. pg_dump
--- is shown nothing of Kameleon at all, so that what it writes can be restored where there is none.
+-- is in schema kameleon, and named kdb_<what>, but for kdb_records itself; or it is an index over, or a constraint of, such
+-- a table; or a function. pg_dump is shown nothing of Kameleon at all, so that what it writes can be restored where there is
+-- none.
 
--- Whether a name in schema kameleon is one of an entity's own objects.
+-- Whether a name in schema kameleon is of no concern to people.
 CREATE OR REPLACE FUNCTION kameleon.is_storage(name name) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN name ~ '^_*kdb_[a-z_]+_[0-9]';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN name ~ '^_*kdb_' AND name NOT IN ('kdb_records', '_kdb_records');
 
 -- number: its place among the entities, from the far end. condition: which of its rows are `shown`.
 CREATE OR REPLACE FUNCTION kameleon.shown_catalogs() RETURNS TABLE (number int, catalog regclass, condition text)

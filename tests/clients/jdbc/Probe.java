@@ -317,7 +317,7 @@ public class Probe {
         TreeSet<String> names = new TreeSet<>();
         try (ResultSet rows = meta.getTypeInfo()) {
             while (rows.next()) {
-                if (!rows.getString("TYPE_NAME").matches(".*kdb_.*|_entities")) {  // those of the schema kameleon
+                if (!rows.getString("TYPE_NAME").matches("_?(kdb_records|entities)")) {  // those of the schema kameleon
                     names.add(rows.getString("TYPE_NAME") + " " + rows.getInt("DATA_TYPE") + " " + rows.getInt("PRECISION"));
                 }
             }
