@@ -183,15 +183,22 @@ def _alter_table(statement: Statement, token: int) -> None:
     # a table that keeps its own rows has PostgreSQL look at those of both
     needs_rows |= None in referenced
     if needs_rows:
-        # a change of type checks foreign keys anew; they and new ones look at the rows of both tables
-        retyped = any(statement.word(token) == "type" for first, stop in actions for token in range(first, stop))
-        statement.prelude = fill_shell(entity, related=retyped, referenced=referenced)
+        # foreign keys that are checked anew, as new ones are, look at the rows of both tables
+        related = any(_checks_foreign_keys(statement, first, stop) for first, stop in actions)
+        statement.prelude = fill_shell(entity, related=related, referenced=referenced)
         return
     types = [name for first, stop in actions if (name := _type_to_look_up(statement, first, stop)) is not None]
     if types:
         statement.prelude = fill_shell(entity, if_domains=types)
     elif any(_drops_column(statement, first) for first, _ in actions):
         statement.prelude = _block([f"PERFORM kameleon.open_shell({_shell(entity)});"])
+
+
+def _checks_foreign_keys(statement: Statement, first: int, end: int) -> bool:
+    """Another type, or another expression of a generated column."""
+    return any(
+        statement.word(token) == "type" or statement.words(token, "set", "expression") for token in range(first, end)
+    )
 
 
 def _drops_column(statement: Statement, first: int) -> bool:

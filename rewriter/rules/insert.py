@@ -18,6 +18,7 @@ def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
         or entity.is_view
         or uses_system_columns(statement, tree, parts.returning)
         or (parts.overriding_user and not _is_plain_values(parts))
+        or _makes_rows(statement, parts)
     ):
         upsert(statement, tree, entity, parts)
         return
@@ -29,6 +30,23 @@ def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
 
 def _is_plain_values(parts: Insert) -> bool:
     return len(parts.cores) == 1 and parts.cores[0].kind == "values"
+
+
+#: PostgreSQL's functions that return sets, but those that tell about the server.
+_SETS = frozenset(
+    "aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each"  # noqa: SIM905
+    " json_each_text json_object_keys json_populate_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each"
+    " jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset regexp_matches"
+    " regexp_split_to_table string_to_table unnest".split()
+)
+
+
+def _makes_rows(statement: Statement, parts: Insert) -> bool:
+    """VALUES (generate_series(1, 9), 'x') is nine rows, which a rule, the insert view's, cannot make of one."""
+    if not _is_plain_values(parts):
+        return False
+    first, end = parts.cores[0].first, parts.cores[0].end
+    return any(statement.word(token) in _SETS and statement.word(token + 1) == "(" for token in range(first, end))
 
 
 def overriding(statement: Statement, parts: Insert) -> None:

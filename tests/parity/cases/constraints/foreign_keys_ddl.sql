@@ -153,3 +153,18 @@ select count(*) from y;
 commit;
 insert into y values (1);
 drop table x, y;
+
+-- Another expression of a generated column that refers.
+create table x (id int primary key);
+create table y (a int primary key, b int generated always as (a * 2) stored references x);
+insert into x values (1), (2), (3);
+insert into y values (1);
+-- only: 17
+alter table y alter b set expression as (a * 5);
+-- only: 17
+alter table y alter b set expression as (a * 1);
+select * from y;
+-- only: 17
+insert into y values (3);
+delete from x where id = 1;
+drop table x, y;
