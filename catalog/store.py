@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -22,6 +22,9 @@ from catalog.model import Snapshot
 log = structlog.get_logger(__name__)
 
 CHANNEL = "kameleon"
+# The payload that says that kameleon.settings was changed; any other is the number of an entity, or of none.
+SETTINGS_CHANGED = "settings"
+SETTINGS_SQL = "SELECT json_object_agg(s.name, s.value) FROM kameleon.settings AS s"
 # Of the INFO message by which the event triggers tell a session what its DDL changed.
 CHANGE_SQLSTATE = "KDB01"
 # Of the error that any use of a guarded shell table meets.
@@ -37,6 +40,8 @@ class CatalogStore:
 
     def __init__(self, connect: Connect) -> None:
         self.snapshot = Snapshot(0, {})
+        #: The rows of kameleon.settings: name -> value.
+        self.settings: Mapping[str, str] = {}
         self._connect = connect
         self._connection: asyncpg.Connection[Any] | None = None
         self._lock = asyncio.Lock()
@@ -80,6 +85,7 @@ class CatalogStore:
         version = self.snapshot.version + 1
         if touched is None:
             self.snapshot = parse_snapshot(await connection.fetchval(CATALOG_SQL), version)
+            self.settings = await _read_settings(connection)
         elif touched:
             changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
             # of temporary views only their own session knows
@@ -95,6 +101,9 @@ class CatalogStore:
         return self._connection
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload == SETTINGS_CHANGED:
+            self._spawn(self._read_settings_quietly())
+            return
         touched = [int(payload)] if isinstance(payload, str) and payload.isdecimal() else None
         self._spawn(self._refresh_quietly(touched))
 
@@ -113,12 +122,23 @@ class CatalogStore:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("catalog refresh failed", error=str(error))
 
+    async def _read_settings_quietly(self) -> None:
+        try:
+            async with self._lock:
+                self.settings = await _read_settings(await self._connected())
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("settings of the database not read", error=str(error))
+
     async def close(self) -> None:
         self._closing = True
         for task in list(self._tasks):
             task.cancel()
         if self._connection is not None and not self._connection.is_closed():
             await self._connection.close(timeout=5)
+
+
+async def _read_settings(connection: asyncpg.Connection[Any]) -> Mapping[str, str]:
+    return _json(await connection.fetchval(SETTINGS_SQL)) or {}
 
 
 def _json(text: str | None) -> Any:

@@ -11,12 +11,14 @@ import difflib
 import os
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from catalog.metrics import MaterializationPolicy, setting_name
 from proxy.dsn import DsnError, parse_dsn
 
 PREFIX = "KAMELEON_"
@@ -118,6 +120,24 @@ class Settings(BaseSettings):
     statement_history: int = Field(default=10_000, ge=0, le=10_000_000)
     """Timed statements kept in memory."""
 
+    # The policy. A database may say otherwise, by rows of kameleon.settings; known_settings() there has these bounds.
+    metrics_enabled: bool = True
+    """Whether statements that name entities are measured."""
+    store_sql_text: bool = False
+    """Whether the text of statements is kept, without literals."""
+    retention_days: int = Field(default=7, ge=1, le=3650)
+    """Days for which metrics are kept."""
+    execution_time_threshold_ms: float = Field(default=100, ge=0.001, le=86_400_000)
+    """A statement that takes longer is looked at."""
+    row_count_threshold: int = Field(default=1000, ge=1, le=2_000_000_000)
+    """A statement with more rows is looked at."""
+    join_frequency_threshold: int = Field(default=10, ge=1, le=2_000_000_000)
+    """Joins within the window from which on an entity is looked at."""
+    join_frequency_window_hours: int = Field(default=24, ge=1, le=87_600)
+    access_frequency_threshold: int = Field(default=50, ge=1, le=2_000_000_000)
+    """Statements within the window from which on an entity is looked at."""
+    access_frequency_window_hours: int = Field(default=1, ge=1, le=87_600)
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -128,6 +148,11 @@ class Settings(BaseSettings):
     @property
     def listen_port(self) -> int:
         return split_listen(self.listen)[1]
+
+    @property
+    def policy(self) -> MaterializationPolicy:
+        names = (field.name for field in fields(MaterializationPolicy))
+        return MaterializationPolicy(**{name: getattr(self, setting_name(name)) for name in names})
 
     @model_validator(mode="after")
     def _tls_belongs_together(self) -> Self:
