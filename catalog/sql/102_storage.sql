@@ -676,7 +676,7 @@ BEGIN
         EXECUTE format('DROP TABLE kameleon.%I', 'kdb_guard_' || entity);
     END IF;
     IF child IS NOT NULL THEN
-        PERFORM kameleon.drop_foreign_keys(entity);
+        PERFORM kameleon.drop_foreign_keys(entity, cascaded => true);
         EXECUTE format('DROP TABLE kameleon.%I', child);
     END IF;
     IF to_regtype(format('kameleon.%I', 'kdb_rec_' || entity)) IS NOT NULL THEN

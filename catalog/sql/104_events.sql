@@ -430,7 +430,7 @@ BEGIN
             SELECT r.entity_id INTO entity FROM kameleon.kdb_relationship_definitions r JOIN kameleon.kdb_entity_definitions e USING (entity_id)
             WHERE r.constraint_oid = object.objid AND e.storage_mode = 'shared' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relid);
             IF FOUND THEN
-                PERFORM kameleon.drop_foreign_keys(entity, stale => true);
+                PERFORM kameleon.drop_foreign_keys(entity, stale => true, cascaded => NOT object.original);
                 PERFORM kameleon.sync_relationships(entity);
                 PERFORM kameleon.log_change(entity, tg_tag);
                 PERFORM kameleon.notify_session(entity::text);

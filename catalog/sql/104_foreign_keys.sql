@@ -250,9 +250,22 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.foreign_key_name(entity int, shell_constraint oid) RETURNS name
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('kdb_foreign_%s_%s', entity, shell_constraint)::name $$;
 
+-- Drops a constraint as CASCADE does, because of something that it depends on: also while the table has deferred checks pending.
+CREATE OR REPLACE FUNCTION kameleon.drop_by_dependency(constraint_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    once text := format('kameleon.kdb_once_%s()', constraint_oid);
+BEGIN
+    EXECUTE format('CREATE FUNCTION %s RETURNS void LANGUAGE sql AS %L', once, '');
+    INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, constraint_oid, 0, 'pg_proc'::regclass, once::regprocedure, 0, 'n');
+    EXECUTE format('DROP FUNCTION %s CASCADE', once);
+END
+$$;
+
 -- Drops what stands between documents for foreign keys of an entity, of either direction; with `stale`, only for those that
--- their shells no longer declare, or that name a column which is about to go.
-CREATE OR REPLACE FUNCTION kameleon.drop_foreign_keys(entity int, stale boolean DEFAULT false) RETURNS void
+-- their shells no longer declare, or that name a column which is about to go. `cascaded`: the client dropped something else.
+DROP FUNCTION IF EXISTS kameleon.drop_foreign_keys(int, boolean);
+CREATE OR REPLACE FUNCTION kameleon.drop_foreign_keys(entity int, stale boolean DEFAULT false, cascaded boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     child regclass;
@@ -260,7 +273,7 @@ DECLARE
 BEGIN
     SELECT to_regclass('kameleon.' || kameleon.child_name(e)) INTO child FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     FOR found IN
-        SELECT c.conname, c.conrelid::regclass AS relation
+        SELECT c.oid, c.conname, c.conrelid::regclass AS relation
         FROM pg_constraint c
         WHERE c.contype = 'f' AND c.connamespace = 'kameleon'::regnamespace AND child IN (c.conrelid, c.confrelid)
           AND (NOT stale OR NOT EXISTS (SELECT FROM pg_constraint s WHERE s.oid = split_part(c.conname, '_', 4)::oid)
@@ -268,7 +281,14 @@ BEGIN
                           JOIN pg_attribute a ON a.attrelid = child AND a.attname = k.column_name AND NOT k.is_current
                           WHERE (c.conrelid = child AND a.attnum = ANY (c.conkey)) OR (c.confrelid = child AND a.attnum = ANY (c.confkey))))
     LOOP
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', found.relation, found.conname);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', found.relation, found.conname);
+        EXCEPTION WHEN object_in_use THEN
+            IF NOT cascaded THEN
+                RAISE;
+            END IF;
+            PERFORM kameleon.drop_by_dependency(found.oid);
+        END;
     END LOOP;
 END
 $$;
