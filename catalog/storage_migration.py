@@ -81,8 +81,8 @@ class StorageMigration:
         reason: str | None = None,
         timeout: timedelta | None = None,
         on_progress: OnProgress | None = None,
-    ) -> MigrationProgress | None:
-        """Moves the rows into the table itself; returns the last progress that was seen.
+    ) -> list[Migration]:
+        """Moves the rows into the table itself; returns a line for each entity that moved, this one among them.
 
         `entity`: as SQL names it; `batch_size`: rows a step; `timeout`: how long it may wait for others.
         `on_progress`, a function or a coroutine function, is called whenever there is progress; what it raises cancels
@@ -101,7 +101,7 @@ class StorageMigration:
         reason: str | None = None,
         timeout: timedelta | None = None,
         on_progress: OnProgress | None = None,
-    ) -> MigrationProgress | None:
+    ) -> list[Migration]:
         """Moves the rows into documents; as `migrate_to_dedicated`."""
         return await self._migrate("shared", entity, batch_size, reason, timeout, on_progress)
 
@@ -141,22 +141,28 @@ class StorageMigration:
         reason: str | None,
         timeout: timedelta | None,
         on_progress: OnProgress | None,
-    ) -> MigrationProgress | None:
+    ) -> list[Migration]:
         async with borrow(self._source) as mover, borrow(self._source) as watcher:
             move = _Move(await mover.fetchval("SELECT pg_catalog.pg_backend_pid()"), await _latest_id(watcher))
             statement = call_statement(storage, entity, reason, batch_size, timeout)
             call = asyncio.create_task(mover.execute(*statement), name=f"migration of {entity}")
             try:
-                last = await self._watch(call, move, watcher, on_progress)
+                await self._watch(call, move, watcher, on_progress)
                 await call
             except BaseException:
                 await asyncio.shield(_stop(call, mover))
                 raise
-            return last
+            rows = await watcher.fetch(
+                "SELECT m.* FROM kameleon.migrations AS m WHERE m.pid = $1 AND m.migration_id > $2"
+                " ORDER BY m.migration_id",
+                move.pid,
+                move.after,
+            )
+        return [_migration(row) for row in rows]
 
     async def _watch(
         self, call: asyncio.Task[str], move: _Move, watcher: Connection, on_progress: OnProgress | None
-    ) -> MigrationProgress | None:
+    ) -> None:
         """Until the call has ended, well or not."""
         last: MigrationProgress | None = None
         while True:
@@ -168,7 +174,7 @@ class StorageMigration:
                 if inspect.isawaitable(told):
                     await told
             if has_ended:
-                return last
+                return
             await asyncio.wait({call}, timeout=self._poll_interval)
 
 

@@ -1,7 +1,7 @@
-"""The `kameleon` command.
+"""The `kameleon` command: the proxy, and commands that are clients of a server (`proxy/commands`).
 
-stdout gets exactly one line, once clients can connect; logs go to stderr. What keeps the proxy from serving is
-one line on stderr and exit code 1; a bad setting or flag is exit code 2.
+Of `serve`, stdout gets exactly one line, once clients can connect; logs go to stderr. What keeps the proxy from serving
+is one line on stderr and exit code 1; a bad setting or flag is exit code 2.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import importlib.metadata
 import socket
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 import uvloop
 
 from proxy import logs
+from proxy.commands import entities
+from proxy.commands.client import ConfigOption as Config
+from proxy.commands.client import leave, load_settings
 from proxy.dsn import Dsn
 from proxy.service import ServiceError, reachable, run
-from proxy.settings import BadSettings, Settings, load
 
 PROBE_TIMEOUT = 3.0
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # Int32(8), Int32(80877103)
@@ -31,10 +33,6 @@ Upstream = Annotated[
     str | None, typer.Option(metavar="DSN", help="PostgreSQL behind the proxy; without it, the proxy runs one itself.")
 ]
 DataDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Data of the PostgreSQL that the proxy runs itself.")]
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="TOML file of settings; else $KAMELEON_CONFIG, or ./kameleon.toml if it exists."),
-]
 
 
 def main() -> None:
@@ -58,22 +56,22 @@ def root(version: Version = False) -> None:
 @app.command()
 def serve(listen: Listen = None, upstream: Upstream = None, data_dir: DataDir = None, config: Config = None) -> None:
     """Run the proxy until SIGTERM or SIGINT. Every setting is also a variable KAMELEON_* and a key of the TOML file."""
-    settings = _load(config, {"listen": listen, "upstream": upstream, "data_dir": data_dir})
+    settings = load_settings(config, {"listen": listen, "upstream": upstream, "data_dir": data_dir})
     logs.configure(settings.log_level, settings.log_format)
     try:
         uvloop.run(run(settings, _announce))
     except ServiceError as error:
-        _leave(str(error), 1)
+        leave(str(error), 1)
 
 
 @app.command()
 def healthcheck(listen: Listen = None, config: Config = None) -> None:
     """Ask the proxy of the same settings whether it answers; exit code 0 says that it does."""
-    settings = _load(config, {"listen": listen})
+    settings = load_settings(config, {"listen": listen})
     try:
         _probe(reachable(settings.listen_host), settings.listen_port)
     except OSError as error:
-        _leave(f"no healthy proxy at {settings.listen}: {error}", 1)
+        leave(f"no healthy proxy at {settings.listen}: {error}", 1)
 
 
 def _announce(dsn: Dsn) -> None:
@@ -89,14 +87,5 @@ def _probe(host: str, port: int) -> None:
         raise OSError(f"expected S or N in answer to an SSLRequest, got {answer!r}")
 
 
-def _load(config: Path | None, flags: dict[str, Any]) -> Settings:
-    try:
-        return load(config, flags)
-    except BadSettings as error:
-        _leave(str(error), 2)
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    for line in message.splitlines():
-        typer.echo(f"kameleon: {line}", err=True)
-    raise typer.Exit(code)
+for commands in (entities,):
+    commands.register(app)

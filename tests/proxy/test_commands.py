@@ -1,0 +1,175 @@
+"""The commands that are clients, as a user runs them: processes, their exit codes, and what they write where."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import free_port
+from tests.fix_proxy import ROOT, Database, clean_environment
+
+
+def kameleon(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "proxy", *arguments],
+        cwd=ROOT,
+        env=clean_environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def done(*arguments: str, **settings: Any) -> str:
+    """What a command prints that must succeed."""
+    ended = kameleon(*arguments, **settings)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def refused(*arguments: str, code: int = 1, **settings: Any) -> list[str]:
+    """The lines with which a command tells why it did nothing."""
+    ended = kameleon(*arguments, **settings)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert all(line.startswith("kameleon: ") for line in ended.stderr.splitlines())
+    return [line.removeprefix("kameleon: ") for line in ended.stderr.splitlines()]
+
+
+def on_terminal(*arguments: str) -> str:
+    """What it writes to a terminal of 200 columns."""
+    controller, terminal = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "proxy", *arguments],
+            cwd=ROOT,
+            env=clean_environment() | {"COLUMNS": "200", "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=terminal,
+        )
+        os.close(terminal)
+        written = b""
+        while True:
+            try:
+                read = os.read(controller, 65536)
+            except OSError:  # all its ends are closed
+                break
+            if not read:
+                break
+            written += read
+        assert process.wait(60) == 0
+        return written.decode()
+    finally:
+        os.close(controller)
+
+
+@pytest.fixture
+def shop(database: Database) -> Database:
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE maker (id int PRIMARY KEY, name text)")
+        session.execute("CREATE TABLE car (id int PRIMARY KEY, maker int REFERENCES maker)")
+        session.execute("INSERT INTO maker SELECT n, 'maker ' || n FROM generate_series(1, 50) AS n")
+        session.execute("INSERT INTO car SELECT n, n FROM generate_series(1, 50) AS n")
+    with psycopg.connect(database.direct, autocommit=True) as session:
+        session.execute("CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain VALUES (1)")
+    return database
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="kameleon-test-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_entities(shop: Database) -> None:
+    listed = json.loads(done("entities", "--dsn", shop.direct, "--json"))
+    assert [(entity["schema"], entity["name"], entity["storage"], entity["fields"]) for entity in listed] == [
+        ("public", "car", "shared", 2),
+        ("public", "maker", "shared", 2),
+    ]
+    assert listed == json.loads(done("entities", "--json", "--dsn", shop.proxied))
+    heading, *lines = done("entities", upstream=shop.direct).splitlines()
+    assert heading.split("\t")[:3] == ["Schema", "Entity", "Storage"]
+    assert [line.split("\t")[:3] for line in lines] == [["public", "car", "shared"], ["public", "maker", "shared"]]
+    table = on_terminal("entities", "--dsn", shop.direct)
+    assert "│ public │ maker  │ shared" in table
+
+
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+def test_adopt_and_forget(shop: Database, way: str) -> None:
+    dsn = getattr(shop, way)
+    assert done("adopt", "plain", "--reason", "it was there", "--dsn", dsn) == (
+        "plain is an entity now, in dedicated storage\n"
+    )
+    (plain,) = (e for e in json.loads(done("entities", "--dsn", dsn, "--json")) if e["name"] == "plain")
+    assert (plain["storage"], plain["reason"]) == ("dedicated", "it was there")
+    assert refused("adopt", "plain", "--dsn", dsn) == [
+        'table "plain" is an entity already (SQLSTATE 42710)',
+        "hint: There is nothing to be done; the view kameleon.entities lists them.",
+    ]
+    assert json.loads(done("forget", "public.plain", "--dsn", dsn, "--json")) == {
+        "entity": "public.plain",
+        "done": "forgotten",
+    }
+    with psycopg.connect(shop.proxied) as session:
+        assert session.execute("SELECT * FROM plain").fetchall() == [(1,)]
+
+
+def test_errors_for_programs(shop: Database) -> None:
+    ended = kameleon("forget", "car", "--dsn", shop.direct, "--json")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert json.loads(ended.stderr) == {
+        "error": {
+            "sqlstate": "55000",
+            "message": 'cannot forget table "car": its rows are kept in shared storage',
+            "hint": "CALL kameleon.materialize_entity('public.car') first.",
+        }
+    }
+
+
+def test_no_server(place: Path) -> None:
+    port = free_port()
+    (line,) = refused("entities", "--dsn", f"postgresql://u:secret@127.0.0.1:{port}/d")
+    assert line.startswith(f"no connection to 127.0.0.1:{port}: ")
+    assert "secret" not in line
+
+
+def test_database_without_kameleon(plain_database: Database) -> None:
+    (line,) = refused("entities", "--dsn", plain_database.direct)
+    assert line == 'relation "kameleon.entities" does not exist (SQLSTATE 42P01)'
+
+
+def test_wrong_usage(place: Path) -> None:
+    assert refused("entities", "--dsn", "nonsense", code=2)[0].startswith("flag --dsn: expected a connection string")
+    lines = refused("entities", code=2, data_dir=place / "none")
+    assert lines[0].startswith(f"there is no upstream in the settings, and no embedded server in {place}/none")
+    assert refused("entities", code=2, listen="127.0.0.1:0")[0].endswith("expected --dsn")
+    assert kameleon("entities", "--nonsense").returncode == 2
+    assert kameleon("adopt").returncode == 2
+
+
+def test_the_embedded_server_is_found_through_its_proxy(place: Path, new_proxy: Any) -> None:
+    where = {"data_dir": place / "data", "listen": f"127.0.0.1:{free_port()}"}
+    proxy = new_proxy(**where)
+    with psycopg.connect(str(proxy.dsn), autocommit=True) as session:
+        session.execute("CREATE TABLE here (id int)")
+    assert [entity["name"] for entity in json.loads(done("entities", "--json", **where))] == ["here"]
+
+
+@pytest.mark.parametrize("command", ["entities", "adopt", "forget"])
+def test_help_documents_the_exit_codes(command: str) -> None:
+    text = " ".join(done(command, "--help").split())
+    assert "0 done, 1 the server refused or failed, 2 wrong usage, 130 interrupted" in text
