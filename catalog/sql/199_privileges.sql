@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     FOR readable IN
         SELECT c.oid FROM pg_class c CROSS JOIN kameleon.shown_catalogs() AS s
-        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname IN ('kdb_read_' || s.number, format('kdb_write_%s_0', s.number))
+        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname IN ('kdb_document_relations', 'kdb_read_' || s.number, format('kdb_write_%s_0', s.number))
     LOOP
         EXECUTE format('GRANT SELECT ON %s TO PUBLIC', readable);
     END LOOP;
@@ -22,7 +22,7 @@ BEGIN
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'change_storage', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
                              'mark_clustered', 'dedicate', 'acting_role', 'refuse_shell',
-                             'temporary_views', 'known_settings', 'may_see', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
+                             'temporary_views', 'known_settings', 'may_see', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'toasted', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|parts|unpack|follow|copied|stashed)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', callable);

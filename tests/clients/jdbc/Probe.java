@@ -315,9 +315,18 @@ public class Probe {
     void typesKnown() throws SQLException {
         DatabaseMetaData meta = connection.getMetaData();
         TreeSet<String> names = new TreeSet<>();
+        TreeSet<String> ofKameleon = new TreeSet<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery("SELECT viewname FROM pg_views WHERE schemaname = 'kameleon'"
+                    + " UNION SELECT tablename FROM pg_tables WHERE schemaname = 'kameleon'")) {
+            while (rows.next()) {
+                ofKameleon.add(rows.getString(1));
+                ofKameleon.add("_" + rows.getString(1));
+            }
+        }
         try (ResultSet rows = meta.getTypeInfo()) {
             while (rows.next()) {
-                if (!rows.getString("TYPE_NAME").matches("_?(kdb_records|entities)")) {  // those of the schema kameleon
+                if (!ofKameleon.contains(rows.getString("TYPE_NAME"))) {
                     names.add(rows.getString("TYPE_NAME") + " " + rows.getInt("DATA_TYPE") + " " + rows.getInt("PRECISION"));
                 }
             }

@@ -48,7 +48,7 @@ select table_name from information_schema.views where table_schema not in ('pg_c
 select constraint_schema, constraint_name from information_schema.check_constraints where constraint_schema not in ('pg_catalog', 'information_schema') and constraint_name !~ 'not_null' order by 2;
 select constraint_name, unique_constraint_name from information_schema.referential_constraints;
 select tc.table_name, tc.constraint_name, tc.constraint_type from information_schema.table_constraints tc where tc.table_schema not in ('pg_catalog', 'information_schema', 'kameleon') and tc.constraint_name !~ 'not_null' order by 1, 2;
-select table_name, column_name from information_schema.key_column_usage order by 1, 2;
+select table_name, column_name from information_schema.key_column_usage where table_schema <> 'kameleon' order by 1, 2;
 select routine_schema, routine_name from information_schema.routines where routine_schema not in ('pg_catalog', 'information_schema') and routine_type = 'FUNCTION' order by 2;
 select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'kameleon') order by 2;
 select schemaname, viewname from pg_views where schemaname not in ('pg_catalog', 'information_schema', 'kameleon') order by 2;
