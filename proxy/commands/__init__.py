@@ -4,4 +4,5 @@
 * `shown`       tables and progress, for people and for programs
 * `entities`    entities, adopt, forget
 * `migrations`  migrations, materialize, dematerialize
+* `mcp`         the server of the Model Context Protocol, `proxy/mcp_server.py`
 """

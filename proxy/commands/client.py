@@ -90,10 +90,13 @@ async def connect(dsn: Dsn) -> asyncpg.Connection[Any]:
     return await asyncpg.connect(str(dsn), timeout=CONNECT_TIMEOUT, server_settings={"application_name": "kameleon"})
 
 
-def run(dsn: Dsn, work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
+UNDOING = "interrupted; waiting until the server has undone it"
+
+
+def run(dsn: Dsn, work: Coroutine[Any, Any, T], *, as_json: bool = False, interrupted: str = UNDOING) -> T:
     """Does the work, or ends the command. SIGINT and SIGTERM cancel it, and its end is waited for."""
     try:
-        return asyncio.run(_interruptible(work))
+        return asyncio.run(_interruptible(work, interrupted))
     except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED) from None
     except asyncpg.PostgresError as error:
@@ -119,15 +122,12 @@ def fail(fields: dict[str, str], as_json: bool) -> NoReturn:
     leave("\n".join([fields["message"] + state, *more]), FAILED)
 
 
-async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+async def _interruptible(work: Coroutine[Any, Any, T], told: str) -> T:
     task = asyncio.create_task(work)
-    interrupted = False
 
     def interrupt() -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            typer.echo("kameleon: interrupted; waiting until the server has undone it", err=True)
+        if not task.cancelling():
+            typer.echo(f"kameleon: {told}", err=True)
             task.cancel()
 
     for signum in (signal.SIGINT, signal.SIGTERM):

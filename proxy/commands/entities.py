@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog.descriptions import list_entities
 from proxy.commands.client import (
     EXIT_CODES,
     ConfigOption,
@@ -19,12 +20,6 @@ from proxy.commands.client import (
 from proxy.commands.shown import print_json, print_rows, size
 from proxy.dsn import Dsn
 
-ENTITIES = """
-SELECT e.schema_name::text AS schema, e.entity_name::text AS name, e.storage_mode AS storage, e.generation,
-       e.field_count AS fields, e.row_estimate AS estimated_rows, e.total_bytes AS bytes, e.owner_name::text AS owner,
-       e.reason, e.created_at, e.changed_at
-FROM kameleon.entities e ORDER BY 1, 2
-"""
 COLUMNS = {
     "schema": "Schema",
     "name": "Entity",
@@ -87,7 +82,7 @@ def register(app: typer.Typer) -> None:
 async def _entities(server: Dsn) -> list[dict[str, Any]]:
     connection = await connect(server)
     try:
-        return [dict(row) for row in await connection.fetch(ENTITIES)]
+        return await list_entities(connection)
     finally:
         await connection.close(timeout=5)
 
