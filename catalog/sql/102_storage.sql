@@ -343,8 +343,10 @@ BEGIN
 END
 $$;
 
--- (Re)builds everything around an entity's documents for the shell as it is now, as a new generation.
-CREATE OR REPLACE FUNCTION kameleon.build_storage(entity int) RETURNS void
+-- (Re)builds everything around an entity's documents for the shell as it is now, as a new generation. `beside`: nobody uses it
+-- yet, the table goes on being what it is.
+DROP FUNCTION IF EXISTS kameleon.build_storage(int);
+CREATE OR REPLACE FUNCTION kameleon.build_storage(entity int, beside boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
@@ -377,8 +379,10 @@ DECLARE
 BEGIN
     UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
     PERFORM kameleon.lock_storage(entity);
-    views := kameleon.views_over(ARRAY[definition.relid]);
-    PERFORM kameleon.drop_shadows(views);
+    IF NOT beside THEN
+        views := kameleon.views_over(ARRAY[definition.relid]);
+        PERFORM kameleon.drop_shadows(views);
+    END IF;
     child := kameleon.child_name(definition);
     write_view := format('kdb_write_%s_%s', entity, definition.storage_generation);
     insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
@@ -561,10 +565,14 @@ BEGIN
     PERFORM kameleon.sync_row_cast(entity);
     PERFORM kameleon.sync_grants(entity);
     PERFORM kameleon.sync_relationships(entity);
-    PERFORM kameleon.set_guard(entity);
+    IF NOT beside THEN
+        PERFORM kameleon.set_guard(entity);
+    END IF;
     PERFORM kameleon.depend_silently(d.classid, d.objid)
     FROM kameleon.storage_objects(entity) AS d;
-    PERFORM kameleon.make_shadows(views);
+    IF NOT beside THEN
+        PERFORM kameleon.make_shadows(views);
+    END IF;
 END
 $$;
 

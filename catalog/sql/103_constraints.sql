@@ -263,6 +263,10 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.refuse_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- what fills the shell while the entity moves; only a superuser's function can set this role
+    IF current_setting('session_replication_role') = 'replica' AND coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
+        RETURN NULL;
+    END IF;
     PERFORM kameleon.refuse_shell((SELECT e.entity_id FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID));
     RETURN NULL;
 END

@@ -151,7 +151,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             $c$shown.relhassubclass AND EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
                 WHERE i.inhparent = shown.oid AND NOT (k.relnamespace = 'kameleon'::regnamespace AND kameleon.is_storage(k.relname))) AS relhassubclass$c$
         WHEN catalog = 'pg_class'::regclass AND a.attname = 'relhastriggers' THEN
-            $c$shown.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shown.oid AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate')) AS relhastriggers$c$
+            $c$shown.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shown.oid AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all')) AS relhastriggers$c$
         WHEN catalog = 'pg_class'::regclass AND a.attname IN ('relpages', 'reltuples', 'relallvisible', 'relallfrozen') THEN
             format($c$CASE WHEN shown.relkind IN ('r', 'i') THEN coalesce((SELECT d.%1$I FROM kameleon.kdb_document_relations m JOIN pg_class d ON d.oid = m.stored
                 WHERE m.shown = shown.oid), shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)

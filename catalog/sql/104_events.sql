@@ -86,6 +86,7 @@ BEGIN
     IF definition.entity_id IS NULL THEN
         RETURN;
     END IF;
+    PERFORM kameleon.refuse_while_moving(entity);
     IF definition.storage_mode = 'shared' THEN
         IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f
                    JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum AND NOT a.attisdropped
@@ -150,6 +151,7 @@ BEGIN
     IF pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = definition.relid), 'USAGE') THEN
         PERFORM set_config('kameleon.internal', 'on', true);
         EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
+        PERFORM kameleon.refuse_while_moving(definition.entity_id);
         PERFORM kameleon.lift_guard(definition.entity_id);
         PERFORM set_config('kameleon.internal', internal, true);
     END IF;
@@ -171,6 +173,7 @@ BEGIN
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
         RETURN;
     END IF;
+    PERFORM kameleon.refuse_while_moving(definition.entity_id);
     PERFORM set_config('kameleon.internal', 'on', true);
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', shell);
     PERFORM kameleon.lock_storage(definition.entity_id);
@@ -371,6 +374,7 @@ BEGIN
         PERFORM kameleon.sync_entity(entity, tg_tag);
     END LOOP;
     PERFORM kameleon.sync_foreign_keys(seen);
+    PERFORM kameleon.refuse_ties_while_moving();
     -- REASSIGN OWNED fires no event trigger: what it did past the proxy is found here, by the next command that does
     FOR entity IN
         SELECT e.entity_id FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
@@ -410,6 +414,7 @@ BEGIN
         IF object.object_type = 'table' AND object.objsubid = 0 THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e WHERE e.relid = object.objid;
             IF FOUND THEN
+                PERFORM kameleon.refuse_while_moving(entity);
                 PERFORM kameleon.log_change(entity, tg_tag);
                 PERFORM kameleon.drop_storage(entity);
                 PERFORM kameleon.notify_session(entity::text);

@@ -367,7 +367,8 @@ $$;
 -- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another and
 -- for those that are missing.
 -- At the end of a command, when no rows stand in a shell any more. Rows that violate a new one are an error, as natively.
-CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[]) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.sync_foreign_keys(int[]);
+CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[], beside boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared record;
@@ -383,8 +384,10 @@ BEGIN
         WHERE EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity_id))
         ORDER BY e.entity_id
     LOOP
-        PERFORM kameleon.build_storage(unready);
-        PERFORM kameleon.notify_session(unready::text);
+        PERFORM kameleon.build_storage(unready, beside);
+        IF NOT beside THEN
+            PERFORM kameleon.notify_session(unready::text);
+        END IF;
         entities := entities || unready;
     END LOOP;
     FOR declared IN

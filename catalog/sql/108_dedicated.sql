@@ -75,29 +75,10 @@ CREATE OR REPLACE FUNCTION kameleon.make_dedicated(relation regclass, reason tex
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation) AS t);
-    unproven oid[] := kameleon.unproven_foreign_keys(tied);
-    definition kameleon.kdb_entity_definitions;
-    why text;
-    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
 BEGIN
-    FOREACH definition IN ARRAY tied LOOP
-        PERFORM kameleon.fill_shells(definition.relid, false);
-    END LOOP;
-    PERFORM kameleon.drop_shadows(views);
-    PERFORM kameleon.drop_documents(tied);
-    FOREACH definition IN ARRAY tied LOOP
-        why := CASE WHEN definition.relid = relation THEN reason
-                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
-        UPDATE kameleon.kdb_entity_definitions e
-        SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1,
-            shell_filled = false, moved_by = pg_current_xact_id(), reason = why
-        WHERE e.entity_id = definition.entity_id;
-        PERFORM kameleon.log_change(definition.entity_id, tag, why);
-        PERFORM kameleon.notify_session(definition.entity_id::text);
-        RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
-    END LOOP;
-    PERFORM kameleon.prove_foreign_keys(unproven);
-    PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.fill_shells(t.relid, false) FROM unnest(tied) AS t;
+    UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id() FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
+    PERFORM kameleon.settle_dedicated(tied, reason, tag);
 END
 $$;
 
@@ -112,16 +93,9 @@ DECLARE
 BEGIN
     FOREACH definition IN ARRAY tied LOOP
         EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', definition.relid::regclass);
-        UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' WHERE e.entity_id = definition.entity_id;
     END LOOP;
-    FOREACH definition IN ARRAY tied LOOP
-        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid));
-        IF why IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),
-                HINT = 'Drop what stands in the way first.';
-        END IF;
-    END LOOP;
+    PERFORM kameleon.refuse_obstacles(tied);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
     FOREACH definition IN ARRAY tied LOOP
         -- there are no documents yet that an old key could be in
         DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;

@@ -1,53 +1,129 @@
--- What people call. Names are resolved by the caller's search_path, so the procedures themselves set none. Re-created on
--- every install.
---
--- Either way the tables are locked while their rows move.
+-- What people call. Names are resolved by the caller's search_path, so the procedures themselves set none; without such a
+-- setting, and with the caller's own rights, they may also commit. Re-created on every install.
 
-CREATE OR REPLACE PROCEDURE kameleon.materialize_entity(entity_name text, reason text DEFAULT NULL)
+DROP PROCEDURE IF EXISTS kameleon.materialize_entity(text, text);
+DROP PROCEDURE IF EXISTS kameleon.dematerialize_entity(text, text);
+DROP FUNCTION IF EXISTS kameleon.change_storage(text, regclass, text, text);
+
+CREATE OR REPLACE PROCEDURE kameleon.materialize_entity(entity_name text, reason text DEFAULT NULL, batch_size int DEFAULT NULL, timeout interval DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM kameleon.change_storage(entity_name, pg_catalog.to_regclass(entity_name), 'dedicated', reason);
+    CALL kameleon.move_entity('materialize_entity', entity_name, pg_catalog.to_regclass(entity_name), 'dedicated', reason, batch_size, timeout);
 END
 $$;
-COMMENT ON PROCEDURE kameleon.materialize_entity IS 'Moves a table''s rows from shared storage into the table itself, and those of the tables that foreign keys tie to it.';
+COMMENT ON PROCEDURE kameleon.materialize_entity IS 'Moves a table''s rows from shared storage into the table itself, and those of the tables that foreign keys tie to it, while clients use them.';
 
-CREATE OR REPLACE PROCEDURE kameleon.dematerialize_entity(entity_name text, reason text DEFAULT NULL)
+CREATE OR REPLACE PROCEDURE kameleon.dematerialize_entity(entity_name text, reason text DEFAULT NULL, batch_size int DEFAULT NULL, timeout interval DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM kameleon.change_storage(entity_name, pg_catalog.to_regclass(entity_name), 'shared', reason);
+    CALL kameleon.move_entity('dematerialize_entity', entity_name, pg_catalog.to_regclass(entity_name), 'shared', reason, batch_size, timeout);
 END
 $$;
-COMMENT ON PROCEDURE kameleon.dematerialize_entity IS 'Moves a table''s rows into shared storage, and those of the tables that foreign keys tie to it.';
+COMMENT ON PROCEDURE kameleon.dematerialize_entity IS 'Moves a table''s rows into shared storage, and those of the tables that foreign keys tie to it, while clients use them.';
 
-CREATE OR REPLACE FUNCTION kameleon.change_storage(entity_name text, relation regclass, mode text, reason text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE PROCEDURE kameleon.pause_migration(entity_name text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM kameleon.request_of_migration(entity_name, pg_catalog.to_regclass(entity_name), 'pause');
+END
+$$;
+COMMENT ON PROCEDURE kameleon.pause_migration IS 'Lets the move of a table''s rows rest until it is resumed.';
+
+CREATE OR REPLACE PROCEDURE kameleon.resume_migration(entity_name text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM kameleon.request_of_migration(entity_name, pg_catalog.to_regclass(entity_name), NULL);
+END
+$$;
+COMMENT ON PROCEDURE kameleon.resume_migration IS 'Lets the paused move of a table''s rows go on.';
+
+CREATE OR REPLACE PROCEDURE kameleon.cancel_migration(entity_name text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM kameleon.request_of_migration(entity_name, pg_catalog.to_regclass(entity_name), 'cancel');
+END
+$$;
+COMMENT ON PROCEDURE kameleon.cancel_migration IS 'Gives up the move of a table''s rows, which are left where they were.';
+
+-- Runs a migration, step by step (111_migrations.sql). An error, or the client's cancel, ends it after what was done is undone.
+CREATE OR REPLACE PROCEDURE kameleon.move_entity(procedure_name text, entity_name text, relation regclass, mode text, reason text, batch_size int, patience interval)
+LANGUAGE plpgsql AS $$
 DECLARE
-    definition kameleon.kdb_entity_definitions;
-    internal text := coalesce(current_setting('kameleon.internal', true), '');
-    why text := coalesce(reason, 'its owner asked for it');
+    call bigint;
+    pause float8 := 0;
+    own_language text := pg_catalog.current_setting('lc_messages');
+    failed boolean := false;
+    is_cancelled boolean;
+    sql_state text;
+    error text;
+    error_detail text;
+    error_hint text;
 BEGIN
-    IF relation IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('relation "%s" does not exist', entity_name);
+    -- Inside a transaction block, or a function, COMMIT is refused with other words than here, in a subtransaction.
+    BEGIN
+        PERFORM kameleon.speak_english();
+        COMMIT;
+    EXCEPTION WHEN invalid_transaction_termination THEN
+        failed := SQLERRM OPERATOR(pg_catalog.=) 'invalid transaction termination';
+    END;
+    IF failed THEN
+        RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
+            MESSAGE = pg_catalog.format('CALL kameleon.%s() cannot run inside a transaction block', procedure_name),
+            HINT = 'End the transaction first; in a driver, turn autocommit on for this call.';
     END IF;
-    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation;
-    IF definition.entity_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('"%s" is not an entity', entity_name),
-            HINT = 'The view kameleon.entities lists them.';
+    call := kameleon.begin_migration(entity_name, relation, mode, reason, batch_size, patience);
+    COMMIT;
+    WHILE call IS NOT NULL AND pause IS NOT NULL LOOP
+        -- each statement of a step must see what was committed before it
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        BEGIN
+            PERFORM pg_catalog.pg_sleep(pause) WHERE pause OPERATOR(pg_catalog.>) 0;
+        EXCEPTION WHEN query_canceled THEN
+            failed := true;
+            is_cancelled := true;
+            GET STACKED DIAGNOSTICS sql_state = RETURNED_SQLSTATE, error = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL, error_hint = PG_EXCEPTION_HINT;
+            PERFORM kameleon.fail_migration(call, error, is_cancelled);
+        END;
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        BEGIN
+            pause := kameleon.migration_step(call);
+        EXCEPTION WHEN query_canceled OR others THEN
+            -- a second error, on the way back, is left to whoever comes next
+            pause := CASE WHEN failed THEN NULL ELSE 0 END;
+            IF NOT failed THEN
+                failed := true;
+                is_cancelled := SQLSTATE OPERATOR(pg_catalog.=) '57014';
+                GET STACKED DIAGNOSTICS sql_state = RETURNED_SQLSTATE, error = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL, error_hint = PG_EXCEPTION_HINT;
+                PERFORM kameleon.fail_migration(call, error, is_cancelled);
+            END IF;
+        END;
+        COMMIT;
+    END LOOP;
+    IF failed THEN
+        PERFORM kameleon.raise_again(sql_state, error, error_detail, error_hint);
     END IF;
-    IF NOT pg_has_role(kameleon.acting_role(), (SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', definition.entity_name);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.speak_english() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('lc_messages', 'C', true);
+END
+$$;
+
+-- An error as it was caught. (An option of RAISE cannot be NULL, and an empty one is shown.)
+CREATE OR REPLACE FUNCTION kameleon.raise_again(sql_state text, error text, error_detail text, error_hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF error_detail <> '' AND error_hint <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = sql_state, MESSAGE = error, DETAIL = error_detail, HINT = error_hint;
+    ELSIF error_detail <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = sql_state, MESSAGE = error, DETAIL = error_detail;
+    ELSIF error_hint <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = sql_state, MESSAGE = error, HINT = error_hint;
     END IF;
-    IF definition.storage_mode = mode THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('table "%s" is kept in %s storage already', definition.entity_name, mode),
-            HINT = 'There is nothing to be done.';
-    END IF;
-    PERFORM set_config('kameleon.internal', 'on', true);
-    IF mode = 'dedicated' THEN
-        PERFORM kameleon.make_dedicated(relation, why, 'MATERIALIZE ENTITY');
-    ELSE
-        PERFORM kameleon.make_shared(relation, why, 'DEMATERIALIZE ENTITY');
-    END IF;
-    PERFORM set_config('kameleon.internal', internal, true);
+    RAISE EXCEPTION USING ERRCODE = sql_state, MESSAGE = error;
 END
 $$;

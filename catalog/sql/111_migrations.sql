@@ -1,0 +1,651 @@
+-- The steps by which entities move between shared and dedicated storage while clients use them. Re-created on every install.
+--
+-- A step is one short transaction. kameleon.move_entity (110_procedures.sql) runs them, one after another, in the client's
+-- session:
+--     preparing   the target is built; from its end on every change is made to both storages
+--     copying     the rows that were there before, in batches
+--     waiting     until nobody has a snapshot in which a row that was copied is only in the source
+--     verifying   rows and checksums of both
+--     switching   the one moment when writers wait: the names stand for the other storage from now on
+-- What fails or is cancelled before the switch is undone (undoing); what is interrupted, is undone by whoever comes next.
+
+-- Takes locks, if they can be had at once or very soon. A writer waits behind us while we wait.
+CREATE OR REPLACE FUNCTION kameleon.lock_briefly(relations text[], lock_mode text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own_timeout text := current_setting('lock_timeout');
+    began timestamptz := clock_timestamp();
+    relation text;
+BEGIN
+    FOREACH relation IN ARRAY relations LOOP
+        PERFORM set_config('lock_timeout', greatest(10, 100 - extract(milliseconds FROM clock_timestamp() - began)::int)::text, true);
+        EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', relation, lock_mode);
+    END LOOP;
+    PERFORM set_config('lock_timeout', own_timeout, true);
+    RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN false;
+END
+$$;
+
+-- Whether the session that runs a migration is still at it.
+CREATE OR REPLACE FUNCTION kameleon.is_running(migration kameleon.kdb_migrations) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_stat_clear_snapshot();
+    SELECT EXISTS (SELECT FROM pg_stat_activity a
+                   WHERE (a.pid, a.backend_start) = ((migration).pid, (migration).backend_start)
+                     AND a.query_start IS NOT DISTINCT FROM (migration).query_start AND a.state IN ('active', 'disabled'))
+$$;
+
+-- Those whose storage is made or given up together with an entity's.
+CREATE OR REPLACE FUNCTION kameleon.moving_together(call bigint) RETURNS kameleon.kdb_entity_definitions[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(e ORDER BY m.migration_id)
+    FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id) WHERE m.call_id = call
+$$;
+
+-- Why an entity can only be moved under a lock; NULL when it can be moved live. Rows are inserted as they are: a constraint
+-- that is not valid yet would refuse them, and so would an index.
+CREATE OR REPLACE FUNCTION kameleon.live_obstacle(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = relation AND c.contype IN ('c', 'n') AND NOT c.convalidated) THEN 'a constraint is not valid'
+                WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND NOT i.indisvalid) THEN 'an index is not valid' END
+$$;
+
+-- Registers a migration and returns its number; NULL when it is done already, under a lock. Nothing else is changed yet.
+CREATE OR REPLACE FUNCTION kameleon.begin_migration(entity_name text, relation regclass, mode text, reason text, batch_size int, patience interval) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET kameleon.internal = 'on' AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    tied kameleon.kdb_entity_definitions[];
+    why text := coalesce(reason, 'its owner asked for it');
+    call bigint;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('relation "%s" does not exist', entity_name);
+    END IF;
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation;
+    IF definition.entity_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('"%s" is not an entity', entity_name),
+            HINT = 'The view kameleon.entities lists them; CALL kameleon.adopt_entity() makes a table one.';
+    END IF;
+    IF NOT pg_has_role(kameleon.acting_role(), (SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', definition.entity_name);
+    END IF;
+    IF batch_size < 1 OR patience < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = CASE WHEN batch_size < 1 THEN format('batch_size must be positive, not %s', batch_size)
+                                                                                  ELSE format('timeout must not be negative, as %s is', patience) END,
+            HINT = 'Leave it out for the default.';
+    END IF;
+    tied := ARRAY(SELECT t FROM kameleon.tied_entities(relation, definition.storage_mode) AS t);
+    PERFORM kameleon.refuse_while_moving(t.entity_id) FROM unnest(tied) AS t;
+    IF definition.storage_mode = mode THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table "%s" is kept in %s storage already', definition.entity_name, mode),
+            HINT = 'There is nothing to be done.';
+    END IF;
+    IF mode = 'shared' THEN
+        PERFORM kameleon.refuse_obstacles(tied);
+    END IF;
+    IF EXISTS (SELECT FROM unnest(tied) AS t WHERE kameleon.live_obstacle(t.relid) IS NOT NULL) THEN
+        IF mode = 'dedicated' THEN
+            PERFORM kameleon.make_dedicated(relation, why, 'MATERIALIZE ENTITY');
+        ELSE
+            PERFORM kameleon.make_shared(relation, why, 'DEMATERIALIZE ENTITY');
+        END IF;
+        RETURN NULL;
+    END IF;
+    call := nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id'));
+    BEGIN
+        INSERT INTO kameleon.kdb_migrations AS m (migration_id, call_id, entity_id, schema_name, entity_name, direction, batch_size, patience, reason, started_by, pid, backend_start, query_start)
+        OVERRIDING SYSTEM VALUE
+        SELECT CASE WHEN t.relid = relation THEN call ELSE nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id')) END, call,
+               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 5000), coalesce(begin_migration.patience, interval '1 hour'),
+               CASE WHEN t.relid = relation THEN why ELSE format('a foreign key ties it to "%s"', definition.entity_name) END,
+               kameleon.acting_role(), pg_backend_pid(), a.backend_start, a.query_start
+        FROM unnest(tied) AS t, pg_stat_activity a WHERE a.pid = pg_backend_pid()
+        ORDER BY t.relid <> relation, t.entity_id;
+    EXCEPTION WHEN unique_violation THEN
+        -- somebody else's began in the same moment
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table "%s" is being moved to another storage', entity_name),
+            HINT = 'The view kameleon.migrations tells how far it is.';
+    END;
+    RETURN call;
+END
+$$;
+
+-- An error when the entity is just being moved. What is left of an interrupted move is undone instead.
+CREATE OR REPLACE FUNCTION kameleon.refuse_while_moving(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    running kameleon.kdb_migrations;
+BEGIN
+    SELECT m.* INTO running FROM kameleon.kdb_migrations m WHERE m.entity_id = entity AND m.finished_at IS NULL;
+    IF running.migration_id IS NULL THEN
+        RETURN;
+    END IF;
+    IF kameleon.is_running(running) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = format('table "%s" is being moved to %s storage', running.entity_name, running.direction),
+            HINT = format('Wait until it is done (see the view kameleon.migrations), or give it up: CALL kameleon.cancel_migration(%L).', format('%I.%I', running.schema_name, running.entity_name));
+    END IF;
+    PERFORM kameleon.undo_migration(running.call_id, 'it was interrupted');
+END
+$$;
+
+-- Foreign keys tie entities together that must move together: none may be made or lost on the way.
+CREATE OR REPLACE FUNCTION kameleon.refuse_ties_while_moving() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moving record;
+BEGIN
+    FOR moving IN
+        SELECT m.entity_id FROM kameleon.kdb_migrations m WHERE m.finished_at IS NULL AND m.migration_id = m.call_id
+          AND ARRAY(SELECT t.entity_id FROM kameleon.kdb_entity_definitions e
+                    CROSS JOIN LATERAL (SELECT t.entity_id FROM kameleon.tied_entities(e.relid, 'shared') AS t UNION SELECT t.entity_id FROM kameleon.tied_entities(e.relid, 'dedicated') AS t) AS t
+                    WHERE e.entity_id = m.entity_id ORDER BY 1)
+              <> ARRAY(SELECT o.entity_id FROM kameleon.kdb_migrations o WHERE o.call_id = m.call_id ORDER BY 1)
+    LOOP
+        PERFORM kameleon.refuse_while_moving(moving.entity_id);
+    END LOOP;
+END
+$$;
+
+-- An error when one of these tables has what documents cannot serve. They are judged as if all were shared already.
+CREATE OR REPLACE FUNCTION kameleon.refuse_obstacles(tied kameleon.kdb_entity_definitions[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    why text;
+BEGIN
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
+    FOREACH definition IN ARRAY tied LOOP
+        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid));
+        IF why IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),
+                HINT = 'Drop what stands in the way first.';
+        END IF;
+    END LOOP;
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.enter_phase(migration bigint, next text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE kameleon.kdb_migrations SET phase = next, attempts = 0, phase_since = clock_timestamp(), updated_at = clock_timestamp() WHERE migration_id = migration
+$$;
+
+-- Seconds until the next attempt, after one that could not get its locks. Raises lock_not_available when patience is over.
+CREATE OR REPLACE FUNCTION kameleon.try_later(migration kameleon.kdb_migrations, what_for text) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF clock_timestamp() - (migration).phase_since > (migration).patience THEN
+        RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = format('table "%s" was not moved: %s', (migration).entity_name, what_for),
+            HINT = 'Try again when they have ended, or give it more time with the argument "timeout".';
+    END IF;
+    UPDATE kameleon.kdb_migrations SET attempts = attempts + 1, updated_at = clock_timestamp() WHERE migration_id = (migration).migration_id;
+    IF clock_timestamp() - (migration).told_at > interval '5 seconds' THEN
+        UPDATE kameleon.kdb_migrations SET told_at = clock_timestamp() WHERE call_id = (migration).call_id;
+        RAISE NOTICE 'table "%": %', (migration).entity_name, what_for;
+    END IF;
+    RETURN least(5, 0.05 * 1.5 ^ least((migration).attempts, 20)) * (0.5 + random() / 2);
+END
+$$;
+
+-- One step of a migration. Returns how many seconds to wait before the next one; NULL when it is over.
+-- Raises query_canceled when somebody asked for it, and whatever goes wrong.
+CREATE OR REPLACE FUNCTION kameleon.migration_step(call bigint) RETURNS float8
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET kameleon.internal = 'on' AS $$
+DECLARE
+    migration kameleon.kdb_migrations;
+    gone text;
+BEGIN
+    PERFORM FROM kameleon.kdb_migrations m WHERE m.call_id = call ORDER BY m.migration_id FOR UPDATE;
+    -- the one that is furthest behind
+    SELECT m.* INTO migration FROM kameleon.kdb_migrations m
+    WHERE m.call_id = call AND m.finished_at IS NULL
+    ORDER BY array_position(ARRAY['undoing', 'preparing', 'copying', 'waiting', 'verifying', 'switching'], m.phase), m.migration_id LIMIT 1;
+    IF migration.migration_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF migration.pid <> pg_backend_pid() THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('another session moves table "%s"', migration.entity_name);
+    END IF;
+    IF migration.phase = 'undoing' THEN
+        RETURN CASE WHEN kameleon.undo_migration(call) THEN NULL ELSE kameleon.try_later(migration, 'waiting for transactions that use it, to undo what was done') END;
+    END IF;
+    SELECT m.entity_name INTO gone FROM kameleon.kdb_migrations m
+    WHERE m.call_id = call AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = m.entity_id);
+    IF gone IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('table "%s" was dropped while it was moved', gone);
+    END IF;
+    IF migration.requested = 'cancel' THEN
+        RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = format('the move of table "%s" was cancelled', migration.entity_name);
+    ELSIF migration.requested = 'pause' THEN
+        RETURN 0.2;
+    END IF;
+    RETURN CASE migration.phase
+        WHEN 'preparing' THEN kameleon.prepare_migration(migration)
+        WHEN 'copying' THEN kameleon.copy_batch(migration)
+        WHEN 'waiting' THEN kameleon.await_snapshots(migration)
+        WHEN 'verifying' THEN kameleon.verify_migration(migration)
+        WHEN 'switching' THEN kameleon.switch_storage(migration)
+        END;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.prepare_migration(migration kameleon.kdb_migrations) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    rows_from regclass;
+    rows_to regclass;
+    density float8;
+BEGIN
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = (migration).entity_id;
+    IF (migration).direction = 'shared' AND NOT kameleon.build_beside((migration).call_id) THEN
+        RETURN kameleon.try_later(migration, 'waiting for a change of its definition');
+    END IF;
+    rows_from := format('kameleon.%I', kameleon.child_name(definition))::regclass;
+    rows_to := definition.relid;
+    IF (migration).direction = 'shared' THEN
+        SELECT rows_to, rows_from INTO rows_from, rows_to;
+    END IF;
+    IF NOT kameleon.lock_briefly(ARRAY[rows_from::text], 'SHARE ROW EXCLUSIVE') OR NOT kameleon.lock_briefly(ARRAY[rows_to::text], 'ROW EXCLUSIVE') THEN
+        RETURN kameleon.try_later(migration, 'waiting for transactions that write to it');
+    END IF;
+    PERFORM kameleon.refuse_other_ties((migration).call_id);
+    SELECT CASE WHEN c.reltuples > 0 THEN c.reltuples / greatest(c.relpages, 1) ELSE kameleon.row_density(rows_from) END INTO density FROM pg_class c WHERE c.oid = rows_from;
+    UPDATE kameleon.kdb_migrations m
+    SET source = rows_from, target = rows_to, source_file = pg_relation_filenode(rows_from), target_file = pg_relation_filenode(rows_to),
+        blocks = pg_relation_size(rows_from) / current_setting('block_size')::int,
+        rows_total = density * (pg_relation_size(rows_from) / current_setting('block_size')::int),
+        stretch = least(65536, greatest(1, m.batch_size / greatest(density, 1)))
+    WHERE m.migration_id = (migration).migration_id RETURNING m.* INTO migration;
+    PERFORM kameleon.start_capture((migration).entity_id, (migration).direction, rows_from, (migration).stretch);
+    PERFORM kameleon.enter_phase((migration).migration_id, 'copying');
+    RETURN 0;
+END
+$$;
+
+-- Rows in a block, where nothing was analyzed yet.
+CREATE OR REPLACE FUNCTION kameleon.row_density(relation regclass) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    density float8;
+BEGIN
+    EXECUTE format('SELECT count(*) / 10.0 FROM ONLY %s WHERE ctid < ''(10,0)''', relation) INTO density;
+    RETURN density;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.refuse_other_ties(call bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together(call);
+BEGIN
+    IF ARRAY(SELECT t.entity_id FROM kameleon.tied_entities(moving[1].relid, moving[1].storage_mode) AS t ORDER BY 1)
+       <> ARRAY(SELECT t.entity_id FROM unnest(moving) AS t ORDER BY 1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('the foreign keys that tie table "%s" to others have changed', moving[1].entity_name),
+            HINT = 'Try again.';
+    END IF;
+END
+$$;
+
+-- Builds the documents' table, views and triggers beside the tables of a call, which go on being what they are. Returns
+-- whether it could; once for all tables of the call.
+CREATE OR REPLACE FUNCTION kameleon.build_beside(call bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together(call);
+    definition kameleon.kdb_entity_definitions;
+    present boolean;
+BEGIN
+    IF kameleon.child_name(moving[1]) IS NOT NULL THEN
+        RETURN true;
+    END IF;
+    -- no DDL meanwhile
+    IF NOT kameleon.lock_briefly(ARRAY(SELECT t.relid::regclass::text FROM unnest(moving) AS t), 'ACCESS SHARE') THEN
+        RETURN false;
+    END IF;
+    PERFORM kameleon.refuse_other_ties(call);
+    PERFORM kameleon.refuse_obstacles(moving);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', storage_generation = e.storage_generation + 1 FROM unnest(moving) AS t WHERE e.entity_id = t.entity_id;
+    FOREACH definition IN ARRAY moving LOOP
+        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;
+        PERFORM kameleon.build_storage(definition.entity_id, beside => true);
+        EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', kameleon.child_name(definition));
+    END LOOP;
+    PERFORM kameleon.sync_foreign_keys(ARRAY(SELECT t.entity_id FROM unnest(moving) AS t), beside => true);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' FROM unnest(moving) AS t WHERE e.entity_id = t.entity_id;
+    RETURN true;
+END
+$$;
+
+-- Copies the next rows.
+CREATE OR REPLACE FUNCTION kameleon.copy_batch(migration kameleon.kdb_migrations) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    first_place bigint := (migration).place;
+    block bigint := first_place / 1024;
+    end_place bigint;
+    found record;
+    carried bigint;
+    lock_number int := kameleon.stretch_lock(first_place, (migration).stretch);
+    own_timeout text := current_setting('lock_timeout');
+BEGIN
+    IF block >= (migration).blocks THEN
+        PERFORM set_config('client_min_messages', 'error', true);
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', (migration).target::regclass);
+        PERFORM kameleon.enter_phase((migration).migration_id, 'waiting');
+        RETURN 0;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock((migration).source::int, lock_number) THEN
+        BEGIN
+            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM pg_advisory_xact_lock((migration).source::int, lock_number);
+            PERFORM set_config('lock_timeout', own_timeout, true);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            RETURN kameleon.try_later(migration, 'waiting for transactions that write to it');
+        END;
+    END IF;
+    PERFORM kameleon.refuse_other_files(migration);
+    -- a batch is a stretch of blocks, or where a single block holds more rows than that, some of its rows
+    EXECUTE format('SELECT count(*) AS rows, max(kameleon.place(r.ctid)) AS last FROM (SELECT ctid FROM ONLY %s WHERE ctid >= $1 AND ctid < $2 ORDER BY ctid LIMIT $3) AS r', (migration).source::regclass)
+    INTO found USING kameleon.place_tid(first_place), kameleon.place_tid((block + 1) * 1024), (migration).batch_size;
+    end_place := CASE WHEN found.rows = (migration).batch_size AND (migration).stretch = 1 THEN found.last + 1
+                      ELSE (block / (migration).stretch + 1) * (migration).stretch * 1024 END;
+    PERFORM set_config('session_replication_role', 'replica', true);
+    EXECUTE format('SELECT kameleon.%I($1, $2)', 'kdb_carry_' || (migration).entity_id) INTO carried
+    USING kameleon.place_tid(first_place), kameleon.place_tid(end_place);
+    PERFORM set_config('session_replication_role', 'origin', true);
+    UPDATE kameleon.kdb_migrations m
+    SET place = end_place, rows_done = m.rows_done + carried, copied_by = pg_current_xact_id(), attempts = 0, updated_at = clock_timestamp(), phase_since = clock_timestamp(),
+        rows_total = greatest(m.rows_total, m.rows_done + carried)
+    WHERE m.migration_id = (migration).migration_id RETURNING m.* INTO migration;
+    PERFORM kameleon.tell_progress(migration);
+    -- last, for a sequence is not rolled back; the lock is held until this transaction has ended
+    PERFORM setval(format('kameleon.%I', 'kdb_progress_' || (migration).entity_id)::regclass, end_place);
+    RETURN 0;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.tell_progress(migration kameleon.kdb_migrations) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rate float8 := (migration).rows_done / greatest(extract(epoch FROM clock_timestamp() - (migration).started_at), 0.001);
+BEGIN
+    IF clock_timestamp() - (migration).told_at > interval '2 seconds' THEN
+        UPDATE kameleon.kdb_migrations SET told_at = clock_timestamp() WHERE call_id = (migration).call_id;
+        RAISE NOTICE 'table "%": % of about % rows copied, % a second, % left', (migration).entity_name, (migration).rows_done, (migration).rows_total, round(rate),
+            make_interval(secs => ceil(((migration).rows_total - (migration).rows_done) / greatest(rate, 1)));
+    END IF;
+END
+$$;
+
+-- VACUUM FULL, CLUSTER and TRUNCATE give the rows other places.
+CREATE OR REPLACE FUNCTION kameleon.refuse_other_files(migration kameleon.kdb_migrations) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- held to the end of the step, so that what is found here stays
+    EXECUTE format('LOCK TABLE ONLY %s, ONLY %s IN ACCESS SHARE MODE', (migration).source::regclass, (migration).target::regclass);
+    IF (pg_relation_filenode((migration).source), pg_relation_filenode((migration).target)) <> ((migration).source_file, (migration).target_file) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s" was truncated or rewritten while it was moved', (migration).entity_name),
+            HINT = 'Try again.';
+    END IF;
+END
+$$;
+
+-- Until nobody has a snapshot that is older than the last batch. All later ones see the same rows in both storages.
+CREATE OR REPLACE FUNCTION kameleon.await_snapshots(migration kameleon.kdb_migrations) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last_copy xid8 := (SELECT max(m.copied_by) FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id);
+    holders text;
+BEGIN
+    PERFORM pg_stat_clear_snapshot();
+    SELECT string_agg(a.pid::text, ', ' ORDER BY a.pid) INTO holders
+    FROM pg_stat_activity a
+    WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND a.pid <> pg_backend_pid()
+      AND a.backend_type <> 'autovacuum worker' AND age(a.backend_xmin) >= age(last_copy::xid);
+    IF holders IS NOT NULL THEN
+        RETURN least(kameleon.try_later(migration, format('waiting for transactions with an older snapshot (processes %s)', holders)), 0.5);
+    END IF;
+    PERFORM kameleon.enter_phase(m.migration_id, 'verifying') FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id;
+    RETURN 0;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.verify_migration(migration kameleon.kdb_migrations) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kameleon.refuse_other_files(migration);
+    SELECT * INTO found FROM kameleon.compare_storages((migration).entity_id);
+    IF (found.table_rows, found.table_sum) <> (found.document_rows, found.document_sum) THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = format('table "%s" was not moved: the copy does not equal the original', (migration).entity_name),
+            DETAIL = format('The table has %s rows with checksum %s, the documents are %s with checksum %s.', found.table_rows, found.table_sum, found.document_rows, found.document_sum),
+            HINT = 'Nothing is lost: the rows are where they were. Please report this.';
+    END IF;
+    UPDATE kameleon.kdb_migrations SET rows_total = found.table_rows WHERE migration_id = (migration).migration_id;
+    PERFORM kameleon.enter_phase((migration).migration_id, 'switching');
+    RETURN 0;
+END
+$$;
+
+-- All relations that statements about these entities lock, those first that a statement locks first.
+CREATE OR REPLACE FUNCTION kameleon.storage_relations(moving kameleon.kdb_entity_definitions[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH shadow AS (
+        SELECT n.name, v.position
+        FROM unnest(kameleon.views_over(ARRAY(SELECT m.relid FROM unnest(moving) AS m))) WITH ORDINALITY AS v (oid, position)
+        JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
+        CROSS JOIN LATERAL (VALUES (format('kdb_read_%s', d.view_id)), (format('kdb_write_%s_%s', d.view_id, d.generation))) AS n (name)
+    ), relation AS (
+        SELECT s.name, 1 AS layer, -s.position AS position FROM shadow s
+        UNION ALL SELECT n.name, n.layer, m.entity_id
+        FROM unnest(moving) AS m
+        CROSS JOIN LATERAL (VALUES (format('kdb_write_%s_%s', m.entity_id, m.storage_generation), 2), (format('kdb_insert_%s_%s', m.entity_id, m.storage_generation), 2),
+                                   (format('kdb_read_%s', m.entity_id), 3), (kameleon.child_name(m), 4)) AS n (name, layer)
+    )
+    SELECT array_agg(format('kameleon.%I', c.relname) ORDER BY r.layer, r.position, c.relname)
+           || ARRAY(SELECT m.relid::regclass::text FROM unnest(moving) AS m ORDER BY m.entity_id)
+    FROM relation r JOIN pg_class c ON c.relname = r.name AND c.relnamespace = 'kameleon'::regnamespace
+$$;
+
+-- The cutover, of all tables of a call at once.
+CREATE OR REPLACE FUNCTION kameleon.switch_storage(migration kameleon.kdb_migrations) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together((migration).call_id);
+    each kameleon.kdb_migrations;
+BEGIN
+    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE') THEN
+        RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
+    END IF;
+    PERFORM kameleon.refuse_other_ties((migration).call_id);
+    FOR each IN SELECT m.* FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id ORDER BY m.migration_id LOOP
+        PERFORM kameleon.refuse_other_files(each);
+        PERFORM kameleon.stop_capture(each.entity_id, each.source);
+    END LOOP;
+    IF (migration).direction = 'dedicated' THEN
+        PERFORM kameleon.settle_dedicated(moving, (SELECT m.reason FROM kameleon.kdb_migrations m WHERE m.migration_id = (migration).call_id), 'MATERIALIZE ENTITY');
+    ELSE
+        PERFORM kameleon.settle_shared(moving, (SELECT m.reason FROM kameleon.kdb_migrations m WHERE m.migration_id = (migration).call_id), 'DEMATERIALIZE ENTITY');
+    END IF;
+    UPDATE kameleon.kdb_migrations m SET phase = 'done', finished_at = clock_timestamp(), updated_at = clock_timestamp(), requested = NULL WHERE m.call_id = (migration).call_id;
+    RETURN NULL;
+END
+$$;
+
+-- Makes a table empty that nothing may refer to, or whose foreign keys are looked after elsewhere.
+CREATE OR REPLACE FUNCTION kameleon.empty_table(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
+    -- TRUNCATE asks which foreign keys refer to a table, unless the table has no triggers at all
+    UPDATE pg_class SET relhastriggers = false WHERE oid = relation;
+    EXECUTE format('TRUNCATE ONLY %s', relation);
+    UPDATE pg_class SET relhastriggers = true WHERE oid = relation;
+END
+$$;
+
+-- The shells hold their rows: nothing of ours stands for them any more. Documents, guards and shadows go.
+CREATE OR REPLACE FUNCTION kameleon.settle_dedicated(tied kameleon.kdb_entity_definitions[], reason text, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unproven oid[] := kameleon.unproven_foreign_keys(tied);
+    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    definition kameleon.kdb_entity_definitions;
+    why text;
+BEGIN
+    PERFORM kameleon.drop_shadows(views);
+    PERFORM kameleon.drop_documents(tied);
+    FOREACH definition IN ARRAY tied LOOP
+        why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
+                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
+        PERFORM kameleon.lift_guard(definition.entity_id);
+        UPDATE kameleon.kdb_entity_definitions e
+        SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1, shell_filled = false, reason = why
+        WHERE e.entity_id = definition.entity_id;
+        PERFORM kameleon.log_change(definition.entity_id, tag, why);
+        PERFORM kameleon.notify_session(definition.entity_id::text);
+        RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
+    END LOOP;
+    PERFORM kameleon.prove_foreign_keys(unproven);
+    PERFORM kameleon.make_shadows(views);
+END
+$$;
+
+-- The documents hold the rows: the tables are shells from now on.
+CREATE OR REPLACE FUNCTION kameleon.settle_shared(tied kameleon.kdb_entity_definitions[], reason text, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    definition kameleon.kdb_entity_definitions;
+    why text;
+BEGIN
+    FOREACH definition IN ARRAY tied LOOP
+        why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
+                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
+        PERFORM kameleon.empty_table(definition.relid::regclass);
+        UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', generation = e.generation + 1, reason = why WHERE e.entity_id = definition.entity_id;
+        PERFORM kameleon.sync_owner(definition.entity_id);
+        PERFORM kameleon.sync_grants(definition.entity_id);
+        PERFORM kameleon.always_fire(definition.entity_id);
+        PERFORM kameleon.set_guard(definition.entity_id);
+        PERFORM kameleon.depend_silently(d.classid, d.objid) FROM kameleon.storage_objects(definition.entity_id) AS d;
+        PERFORM kameleon.log_change(definition.entity_id, tag, why);
+        PERFORM kameleon.notify_session(definition.entity_id::text);
+        RAISE NOTICE 'table "%" is now kept in shared storage: %', definition.entity_name, why;
+    END LOOP;
+    PERFORM kameleon.drop_shadows(views);
+    PERFORM kameleon.make_shadows(views);
+END
+$$;
+
+-- What the procedure does after an error: the next steps undo what was done.
+CREATE OR REPLACE FUNCTION kameleon.fail_migration(call bigint, error text, is_cancelled boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE kameleon.kdb_migrations m
+    SET phase = 'undoing', requested = CASE WHEN is_cancelled THEN 'cancel' END, error = fail_migration.error, attempts = 0, phase_since = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE m.call_id = call AND m.finished_at IS NULL AND m.phase <> 'undoing' AND m.pid = pg_backend_pid()
+$$;
+
+-- Leaves the tables of a call as they were before it. Returns whether it could get the locks; with `error` it waits for them.
+CREATE OR REPLACE FUNCTION kameleon.undo_migration(call bigint, error text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+    each kameleon.kdb_migrations;
+    built kameleon.kdb_entity_definitions[];
+    relations text[] := ARRAY(SELECT c.oid::regclass::text FROM kameleon.kdb_migrations m JOIN pg_class c ON c.oid IN (m.source, m.target) WHERE m.call_id = call ORDER BY c.oid = m.target, c.oid);
+BEGIN
+    IF cardinality(relations) > 0 AND error IS NULL AND NOT kameleon.lock_briefly(relations, 'ACCESS EXCLUSIVE') THEN
+        RETURN false;
+    END IF;
+    PERFORM set_config('kameleon.internal', 'on', true);
+    FOR each IN SELECT m.* FROM kameleon.kdb_migrations m WHERE m.call_id = call AND m.finished_at IS NULL ORDER BY m.migration_id LOOP
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = each.source) THEN
+            EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', each.source::regclass);
+        END IF;
+        PERFORM kameleon.stop_capture(each.entity_id, each.source);
+        IF each.direction = 'dedicated' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = each.target) THEN
+            PERFORM kameleon.empty_table(each.target::regclass);
+        END IF;
+    END LOOP;
+    SELECT array_agg(e) INTO built
+    FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+    WHERE m.call_id = call AND m.finished_at IS NULL AND m.direction = 'shared' AND kameleon.child_name(e) IS NOT NULL;
+    IF built IS NOT NULL THEN
+        PERFORM kameleon.drop_documents(built);
+        UPDATE kameleon.kdb_entity_definitions e SET storage_generation = e.storage_generation + 1 FROM unnest(built) AS b WHERE e.entity_id = b.entity_id;
+        PERFORM kameleon.sync_fields(b.entity_id, b.relid) FROM unnest(built) AS b JOIN pg_class c ON c.oid = b.relid;
+    END IF;
+    UPDATE kameleon.kdb_migrations m
+    SET phase = CASE m.requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, error = coalesce(m.error, undo_migration.error),
+        requested = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE m.call_id = call AND m.finished_at IS NULL;
+    PERFORM set_config('kameleon.internal', internal, true);
+    RETURN true;
+END
+$$;
+
+-- Undoes what interrupted migrations left. Called when a proxy starts. Returns how many there were.
+CREATE OR REPLACE FUNCTION kameleon.recover_migrations() RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    call bigint;
+    recovered int := 0;
+BEGIN
+    FOR call IN
+        SELECT m.call_id FROM kameleon.kdb_migrations m
+        WHERE m.migration_id = m.call_id AND m.finished_at IS NULL AND NOT kameleon.is_running(m)
+        ORDER BY m.call_id FOR UPDATE SKIP LOCKED
+    LOOP
+        PERFORM kameleon.undo_migration(call, 'it was interrupted');
+        recovered := recovered + 1;
+    END LOOP;
+    RETURN recovered;
+END
+$$;
+
+-- A client's wish: 'pause', 'cancel', or NULL to go on.
+CREATE OR REPLACE FUNCTION kameleon.request_of_migration(entity_name text, relation regclass, wish text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    running kameleon.kdb_migrations;
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('relation "%s" does not exist', entity_name);
+    END IF;
+    IF NOT pg_has_role(kameleon.acting_role(), (SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', (SELECT c.relname FROM pg_class c WHERE c.oid = relation));
+    END IF;
+    SELECT m.* INTO running FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id) WHERE e.relid = relation AND m.finished_at IS NULL;
+    IF running.migration_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s" is not being moved', entity_name),
+            HINT = 'The view kameleon.migrations lists what is, and what was.';
+    END IF;
+    IF wish = 'cancel' AND NOT kameleon.is_running(running) THEN
+        PERFORM kameleon.undo_migration(running.call_id, 'it was interrupted');
+        RETURN;
+    END IF;
+    UPDATE kameleon.kdb_migrations SET requested = wish, updated_at = clock_timestamp() WHERE call_id = running.call_id AND finished_at IS NULL AND phase <> 'undoing';
+END
+$$;
+
+DROP VIEW IF EXISTS kameleon.migrations;
+CREATE VIEW kameleon.migrations AS
+    SELECT m.migration_id, m.call_id, m.schema_name, m.entity_name, m.direction,
+           CASE WHEN m.finished_at IS NULL AND NOT kameleon.is_running(m) THEN 'interrupted' ELSE m.phase END AS phase,
+           m.requested, m.batch_size, m.rows_done, m.rows_total, round(r.rate::numeric, 1) AS rows_per_second,
+           CASE WHEN m.finished_at IS NULL THEN ceil(((m.rows_total - m.rows_done) / nullif(r.rate, 0))::numeric) END AS seconds_left,
+           m.reason, m.error, m.started_by, m.pid, m.started_at, m.updated_at, m.finished_at
+    FROM kameleon.kdb_migrations m
+    LEFT JOIN kameleon.kdb_entity_definitions e USING (entity_id) LEFT JOIN pg_class c ON c.oid = e.relid
+    CROSS JOIN LATERAL (SELECT m.rows_done / greatest(extract(epoch FROM m.updated_at - m.started_at), 0.001)::float8 AS rate) AS r
+    WHERE pg_has_role(coalesce(c.relowner, m.started_by::regrole), 'USAGE');
+COMMENT ON VIEW kameleon.migrations IS 'Moves of your tables between shared and dedicated storage: running, interrupted and past.';
