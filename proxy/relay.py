@@ -18,6 +18,7 @@ The loops of the two `receive_*` methods are the product's hot path; they are wr
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -116,6 +117,7 @@ class Relay:
         "_record",
         "_refusal",
         "_script",
+        "_tries",
         "_upstream_buffer",
         "_upstream_held",
         "_upstream_missing",
@@ -173,6 +175,8 @@ class Relay:
         self.caught_up = False
         #: The extended protocol's latest messages, if nothing was going on when they began.
         self._cycle: retry.Cycle | None = None
+        #: How often what is being answered has been sent again.
+        self._tries = 0
         #: Entities that the transaction has used, and those whose tables it has locked (`analysis`).
         self.used: set[int] = set()
         self.locked: set[int] = set()
@@ -353,9 +357,13 @@ class Relay:
             self._keep_client(data[pos:])
 
     def _keep_cycle(self, data: bytes, pos: int) -> None:
-        # One entry: the message itself. More, and other answers come before its own.
-        kept = len(self.pipeline.queue) == 1 and len(data) <= retry.LONGEST_KEPT and self.status == _IDLE
+        queue = self.pipeline.queue
+        kept = len(data) <= retry.LONGEST_KEPT and self.status == _IDLE
+        if len(queue) > 1:
+            # Before the message's own entry is what the proxy sent for it; anything else, and other answers come first.
+            kept = kept and all(entry.fate in retry.UNSEEN for entry in islice(queue, len(queue) - 1))
         self._cycle = (data, pos) if kept else None
+        self._tries = 0
 
     def _forward(self, data: bytes, start: int, end: int) -> None:
         if start == 0 and end == len(data):
@@ -658,25 +666,31 @@ class Relay:
             self.pipeline.copying_in = False
             if head.renames:
                 self.statements.take_back([head])
-        if self.knowledge is not None and not head.fate and retry.is_stale(message):
-            shown = self._on_stale(self.knowledge, head, message, sum(entry.unanswered for entry in discarded))
+        if self.knowledge is not None and head.fate <= Fate.HIDE and retry.is_stale(message):
+            unanswered = sum(entry.unanswered for entry in discarded if entry.fate not in retry.UNSEEN)
+            shown = self._on_stale(self.knowledge, head, message, unanswered)
         return head.lead + (message if shown is None else shown) if head.lead else shown
 
     def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: int) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
         if self.status != _IDLE:
             return retry.conflict(error, knowledge)
-        if self._script is None and len(self.pipeline.queue) == 1:
+        if self._script is None and len(self.pipeline.queue) == 1 and self._tries < retry.MOST_TRIES:
             text = retry.text_of(head, knowledge)
             if text is not None and not head.runs and not head.begun:
+                self._tries += 1
                 head.fate = Fate.SWALLOW
                 self._run(retry.query(self, knowledge, head, text, error))
                 return b""
-            if self._cycle is not None and head.statement is not None:
-                again = retry.of_cycle(self._cycle, head.statement, discarded)
+            if self._cycle is not None:
+                statement = head.statement or head.renewed or retry.bound(self._cycle, self.statements)
+                again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded)
                 if again is not None:
+                    self._tries += 1
                     self._run(retry.pipeline(self, knowledge, again, error))
                     return b""
+        if retry.is_news(error, knowledge):
+            return retry.conflict(error, knowledge)
         return translate_diagnostic(error, knowledge, *self._subject(head))
 
     # --- scripts, and waiting for the store ---

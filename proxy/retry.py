@@ -28,12 +28,18 @@ from rewriter import RewriteError, Rewritten
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
-    from proxy.statements import Statement
+    from proxy.statements import Statement, Statements
     from proxy.texts import Text
     from proxy.timing import Subject
 
 #: A cycle that came in a larger chunk than this is not kept for a second try.
 LONGEST_KEPT = 16 * 1024
+
+#: How often one statement is sent again: the catalog may move once more meanwhile.
+MOST_TRIES = 5
+
+#: Of entries that are not the client's own.
+UNSEEN = frozenset({Fate.HIDE, Fate.SWALLOW})
 
 _GONE = re.compile(rb'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
 
@@ -51,8 +57,19 @@ class Again(NamedTuple):
     answered: int
 
 
+def bound(cycle: Cycle, statements: Statements) -> Statement | None:
+    """The statement that the cycle begins with a Bind of: one that was passed on is not noted with what is owed."""
+    data, position = cycle
+    if data[position] != Frontend.BIND:
+        return None
+    name = data.find(0, position + HEADER_SIZE) + 1
+    return statements.by_name.get(data[name : data.find(0, name)])
+
+
 def of_cycle(cycle: Cycle, statement: Statement, discarded: int) -> Again | None:
     """None unless all of the cycle is here, it is about this statement only, and none of its rows has been shown."""
+    if statement.prepared_by_sql:
+        return None
     messages: list[tuple[Asked, bytes]] = []
     data, position = cycle
     while len(data) - position >= HEADER_SIZE:
@@ -96,6 +113,16 @@ def is_stale(error: bytes) -> bool:
     return code == "42P01" and _GONE.search(fields.get("M", b"")) is not None
 
 
+def is_news(error: bytes, knowledge: Knowledge) -> bool:
+    """Whether a stale statement was made for another catalog, and did not meet the guard for another reason."""
+    fields = Diagnostic.decode(error[0], error[5:]).fields
+    if fields.get("C") != STALE_SQLSTATE.encode():
+        return True
+    schema, table = (fields.get(each, b"").decode(knowledge.codec, "replace") for each in ("s", "t"))
+    known = (each for each in knowledge.snapshot.entities.values() if (each.schema, each.name) == (schema, table))
+    return any(each.storage_mode == "dedicated" for each in known)
+
+
 def conflict(error: bytes, knowledge: Knowledge) -> bytes:
     """What a transaction is told that met a change of an entity made by another one."""
     message = Diagnostic.decode(error[0], error[5:]).fields.get("M", b"").decode(knowledge.codec, "replace")
@@ -133,6 +160,7 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
     again = Owed(Asked.QUERY)
     again.started = failed.started
     again.subject = rewritten
+    again.text = text
     relay.note_change(again, text.facts.changes_names)
     relay.inject(Query(rewritten.sql.encode(knowledge.codec)).encode(), again)
 
@@ -187,6 +215,6 @@ def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, .
 
 
 def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject) -> None:
-    relay.write_client(
-        (translate_diagnostic(error, knowledge, subject) or error) + ReadyForQuery(relay.status).encode()
-    )
+    gone = Diagnostic.decode(error[0], error[5:]).fields.get("C") != STALE_SQLSTATE.encode()
+    shown = conflict(error, knowledge) if gone else translate_diagnostic(error, knowledge, subject) or error
+    relay.write_client(shown + ReadyForQuery(relay.status).encode())
