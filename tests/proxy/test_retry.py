@@ -63,17 +63,26 @@ def test_a_query_that_was_passed_and_met_the_guard():
     script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer()).to_upstream(Query(INSERT_4))
 
 
-def test_only_once():
+def test_not_when_nothing_new_is_known():
     script = playbook(entity()).client(Query(INSERT)).upstream(GONE, READY).refreshed(entity(generation=4))
     script.upstream(answer())
     script._sent_to_upstream.clear()
     again = error("42P01", 'relation "kameleon.kdb_insert_17_4" does not exist')
-    script.upstream(again, READY).refreshed(entity(generation=4))
+    script.upstream(again, READY).refreshed(entity(generation=4)).upstream(answer())
     assert script.relay.is_idle
     shown = as_bytes(script._sent_to_client)
     assert b"kdb_" not in shown
+    assert b"C40001\0" in shown
     assert shown.endswith(READY.encode())
-    script.to_upstream()
+
+
+def test_again_when_the_catalog_has_moved_once_more():
+    script = playbook(entity()).client(Query(INSERT)).upstream(GONE, READY).refreshed(entity(generation=4))
+    script.upstream(answer())
+    again = error("42P01", 'relation "kameleon.kdb_insert_17_4" does not exist')
+    script.upstream(again, READY).refreshed(entity(storage_mode="dedicated")).upstream(answer())
+    assert as_bytes(script._sent_to_upstream).endswith(Query(INSERT).encode())
+    script.upstream(done("INSERT 0 1"), READY).to_client(done("INSERT 0 1"), READY)
 
 
 def test_a_guard_that_persists_is_explained():
@@ -101,7 +110,7 @@ def test_not_after_a_part_of_the_answer_was_shown():
     script = playbook(entity()).client(Query(INSERT)).upstream(columns, row("1")).to_client(columns, row("1"))
     script.upstream(GONE, READY)
     assert script.shell.refreshes == 0
-    assert b"42P01" in as_bytes(script._sent_to_client)
+    assert b"C40001\0" in as_bytes(script._sent_to_client)
 
 
 def test_not_when_more_has_been_sent_behind_it():
