@@ -54,7 +54,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_cast', $c$NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = shown.castsource AND t.typnamespace = $kameleon)$c$, NULL),
             -- of the guards
             ('pg_catalog.pg_statistic_ext', $c$shown.stxnamespace <> $kameleon$c$, NULL),
-            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate')
+            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all')
               AND NOT EXISTS (SELECT FROM pg_class k WHERE k.oid = shown.tgrelid AND k.relnamespace = $kameleon)$c$, NULL),
             ('pg_catalog.pg_event_trigger', $c$shown.evtname !~ '^kameleon'$c$, NULL),
             ('pg_catalog.pg_depend', $c$NOT (shown.refclassid = 'pg_class'::regclass AND $hides(shown.refobjid)) AND NOT CASE shown.classid
@@ -64,7 +64,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN 'pg_constraint'::regclass THEN EXISTS (SELECT FROM pg_constraint o WHERE o.oid = shown.objid AND o.connamespace = $kameleon AND $hides(o.conrelid))
                 WHEN 'pg_attrdef'::regclass THEN EXISTS (SELECT FROM pg_attrdef o WHERE o.oid = shown.objid AND $hides(o.adrelid))
                 WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid = shown.objid AND $hides(o.ev_class))
-                WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger o WHERE o.oid = shown.objid AND (o.tgname IN ('kameleon_guard', 'kameleon_truncate') OR $hides(o.tgrelid)))
+                WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger o WHERE o.oid = shown.objid AND (o.tgname IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all') OR $hides(o.tgrelid)))
                 WHEN 'pg_cast'::regclass THEN EXISTS (SELECT FROM pg_cast o JOIN pg_type t ON t.oid = o.castsource WHERE o.oid = shown.objid AND t.typnamespace = $kameleon)
                 WHEN 'pg_statistic_ext'::regclass THEN EXISTS (SELECT FROM pg_statistic_ext o WHERE o.oid = shown.objid AND o.stxnamespace = $kameleon)
                 WHEN 'pg_event_trigger'::regclass THEN EXISTS (SELECT FROM pg_event_trigger o WHERE o.oid = shown.objid AND o.evtname ~ '^kameleon')
