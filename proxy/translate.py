@@ -38,6 +38,8 @@ _NO_SUCH_FIELD = re.compile(
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
 _CASCADES = "drop cascades to "
+# The block that runs before a statement of the client's calls a function of ours, in its only line.
+_PRELUDE = re.compile(r"^(?=.* inline_code_block )(?=.* 1 )(?=.* PERFORM\b)")
 FOREIGN_KEY_VIOLATION = "23503"
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
@@ -200,8 +202,12 @@ def _index(name: str, entity: Entity) -> Index | None:
 
 def _translate_context(fields: dict[str, str], knowledge: Knowledge) -> None:
     """Lines of functions and statements of ours go; those of the client's own functions stay."""
-    kept = []
+    kept: list[str] = []
+    was_ours = False
     for line in fields["W"].split("\n"):
+        if was_ours and _PRELUDE.match(line) is not None:
+            continue
+        was_ours = False
         if line.startswith("COPY "):
             line = _translate_text(line, knowledge)
             if fields.get("C") == FOREIGN_KEY_VIOLATION:
@@ -211,6 +217,7 @@ def _translate_context(fields: dict[str, str], knowledge: Knowledge) -> None:
         elif _KEY_QUERY.match(line) is not None:
             line = _translate_key_query(line, knowledge)
         elif "kameleon." in line or "kdb_" in line:
+            was_ours = True
             continue
         kept.append(line)
     if kept:

@@ -65,7 +65,7 @@ _CREATE_PASSES = frozenset(
 
 
 #: The first words of statements that change entities without naming one.
-NAMING_NO_TABLE = frozenset(("reassign",))
+NAMING_NO_TABLE = frozenset(("reassign", "reindex"))
 
 
 def ddl(statement: Statement) -> None:
@@ -78,7 +78,9 @@ def ddl(statement: Statement) -> None:
     elif verb == "refresh":
         _refresh(statement)
     elif verb == "reindex":
-        reindex(statement)
+        relation = reindex(statement)
+        if relation is not None and not _needs_quoting(relation):
+            statement.prelude = _block([f"PERFORM kameleon.revive_indexes(pg_catalog.to_regclass('{relation}'));"])
     elif verb == "cluster":
         clustered = cluster(statement)
         if clustered is not None:

@@ -7,16 +7,34 @@ from rewriter.lexer import quote
 from rewriter.statement import Statement
 
 
-def reindex(statement: Statement) -> None:
-    """REINDEX TABLE CONCURRENTLY orders  ->  REINDEX TABLE CONCURRENTLY kameleon.kdb_records_17_3"""
+def reindex(statement: Statement) -> str | None:
+    """REINDEX TABLE CONCURRENTLY orders  ->  REINDEX TABLE CONCURRENTLY kameleon.kdb_records_17_3
+
+    Returns the name of the table or index whose invalid indexes are to be made before it; CONCURRENTLY leaves no room
+    for that.
+    """
     token = _after_options(statement, 1)
-    if statement.word(token) != "table":
-        return  # of an index, a schema or a database: the event trigger rebuilds the documents' indexes
+    what = statement.word(token)
+    if what not in ("table", "index"):
+        return None  # of a schema or a database: the event trigger rebuilds the documents' indexes
+    concurrently = statement.word(token + 1) == "concurrently" or _asks_for(statement, "concurrently")
     token += 2 if statement.word(token + 1) == "concurrently" else 1
     chain = statement.chain(token)
-    entity = statement.resolver.shared_table(statement.parts(chain)) if chain is not None else None
-    if entity is not None and entity.indexes:  # without any, PostgreSQL remarks on it
-        _documents(statement, token)
+    if chain is None:
+        return None
+    if what == "table":
+        entity = statement.resolver.shared_table(statement.parts(chain))
+        if entity is None:
+            return None
+        if entity.indexes:  # without any, PostgreSQL remarks on it
+            _documents(statement, token)
+    return None if concurrently else statement.text(chain.first, chain.end)
+
+
+def _asks_for(statement: Statement, option: str) -> bool:
+    """REINDEX (CONCURRENTLY, VERBOSE) TABLE: also where it says CONCURRENTLY off."""
+    end = _after_options(statement, 1)
+    return any(statement.word(token) == option for token in range(1, end))
 
 
 def cluster(statement: Statement) -> tuple[Entity, str] | None:

@@ -487,6 +487,7 @@ BEGIN
                           columns, kameleon.insertable(shell, 'NEW.%I')));
     EXECUTE format('CREATE TRIGGER kdb_copy INSTEAD OF INSERT ON kameleon.%I FOR EACH ROW EXECUTE FUNCTION kameleon.%I()',
                    insert_view, 'kdb_copy_' || entity);
+    EXECUTE format('CREATE TRIGGER kdb_frozen BEFORE INSERT ON kameleon.%I FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_freeze()', insert_view);
     IF NOT refers_to_itself OR columns IS NULL THEN
         RETURN;
     END IF;

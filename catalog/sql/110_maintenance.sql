@@ -20,14 +20,60 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT kameleon.sync_clustering(e.entity_id) FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell AND e.storage_mode = 'shared'
 $$;
 
--- REINDEX of an index, a schema or a database has met an index of a shell: PostgreSQL tells of each since version 17.
+-- REINDEX of an index, a schema or a database has met an index of a shell: PostgreSQL tells of each since version 17. One that
+-- a failed CREATE INDEX CONCURRENTLY left has no index over the documents yet.
 CREATE OR REPLACE FUNCTION kameleon.reindex_documents(index_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     child_index name := (SELECT i.child_name FROM kameleon.kdb_index_definitions i WHERE i.index_relid = index_oid);
+    entity int;
 BEGIN
     IF child_index IS NOT NULL THEN
         EXECUTE format('REINDEX INDEX kameleon.%I', child_index);
+        RETURN;
+    END IF;
+    SELECT e.entity_id INTO entity FROM pg_index i JOIN kameleon.kdb_entity_definitions e ON e.relid = i.indrelid
+    WHERE i.indexrelid = index_oid AND i.indisvalid AND e.storage_mode = 'shared';
+    IF FOUND THEN
+        BEGIN
+            PERFORM kameleon.sync_indexes(entity);
+            PERFORM kameleon.notify_session(entity::text);
+        EXCEPTION WHEN unique_violation THEN
+            IF current_query() !~* '\mconcurrently\M' THEN
+                RAISE;
+            END IF;
+            -- what that has done so far stays done
+            UPDATE pg_index SET indisvalid = false WHERE indexrelid = index_oid;
+            RAISE WARNING USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, DETAIL = 'The index is still invalid.';
+        END;
+    END IF;
+END
+$$;
+
+-- Before REINDEX of a table or an index: indexes that a failed CREATE INDEX CONCURRENTLY left invalid are made, or why they
+-- cannot be is told.
+CREATE OR REPLACE FUNCTION kameleon.revive_indexes(relation regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+    invalid record;
+BEGIN
+    FOR invalid IN
+        SELECT i.indexrelid, e.entity_id FROM pg_index i JOIN kameleon.kdb_entity_definitions e ON e.relid = i.indrelid
+        WHERE relation IN (i.indrelid, i.indexrelid) AND e.storage_mode = 'shared' AND NOT i.indisvalid
+          -- whoever may not is refused by REINDEX itself
+          AND pg_has_role(kameleon.acting_role(), (SELECT c.relowner FROM pg_class c WHERE c.oid = i.indrelid), 'USAGE')
+        ORDER BY i.indexrelid
+    LOOP
+        PERFORM set_config('kameleon.internal', 'on', true);
+        EXECUTE format('REINDEX INDEX %s', invalid.indexrelid::regclass);
+        PERFORM kameleon.reindex_documents(invalid.indexrelid);
+        PERFORM set_config('kameleon.internal', internal, true);
+    END LOOP;
+    -- which tells nobody of it
+    IF current_setting('server_version_num')::int < 170000
+       AND EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = relation AND pg_has_role(kameleon.acting_role(), (SELECT c.relowner FROM pg_class c WHERE c.oid = i.indrelid), 'USAGE')) THEN
+        PERFORM kameleon.reindex_documents(relation);
     END IF;
 END
 $$;

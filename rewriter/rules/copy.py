@@ -40,7 +40,7 @@ def copy(statement: Statement) -> None:
                 )
     if statement.word(token) == "from" and not entity.is_catalog:
         _copy_from(statement, entity, first, chain.end, columns)
-        _thaw(statement, token + 2)
+        _thaw(statement, entity, token + 2)
         _condition(statement, entity, token + 2)
     elif statement.word(token) == "to":
         if _where(statement, token) is None:  # else left for PostgreSQL to refuse
@@ -92,18 +92,22 @@ def _condition(statement: Statement, entity: Entity, first: int) -> None:
 _ON = frozenset(("true", "on", "1"))
 
 
-def _thaw(statement: Statement, token: int) -> None:
-    """FREEZE asks for a table of the same transaction, which a view cannot be; without it the rows are the same."""
+def _thaw(statement: Statement, entity: Entity, token: int) -> None:
+    """FREEZE asks for a table of the same transaction, which a view cannot be; without it the rows are the same.
+
+    By the comment a trigger of the view knows that it is to see whether the table is one.
+    """
+    asked = f"/* kameleon.freeze {entity.entity_id} */"
     end = len(statement.tokens)
     while token < end and statement.word(token) != "where":
         if statement.word(token) == "freeze":
-            statement.replace(token, token + 1, "")
+            statement.replace(token, token + 1, asked)
         elif statement.word(token) == "(":
             stop = statement.partner(token)
             for first, last in statement.items(token + 1, stop):
                 value = statement.text(first + 1, last).lower() if last > first + 1 else "on"
                 if statement.word(first) == "freeze" and value.strip("'") in _ON:
-                    statement.replace(first, last, "freeze off")
+                    statement.replace(first, last, f"freeze off {asked}")
             token = stop
         token += 1
 
@@ -118,29 +122,32 @@ def _old_options(statement: Statement, to: int, *, is_binary: bool) -> None:
 
     For a query PostgreSQL takes neither of the two oldest forms.
     """
-    options = ["format binary"] if is_binary else []
     token = to + 2
     if token > len(statement.tokens):
         return
-    using = token + 1 if statement.word(token) == "using" else token
-    if statement.word(using) == "delimiters" and using + 1 < len(statement.tokens):
-        options.append("delimiter " + statement.text(using + 1, using + 2))
-        statement.replace(token, using + 2, "")
-        token = using + 2
     if is_binary:
         statement.replace(1, 2, "")
-    if not options:
-        return
-    if statement.word(token) == "with":
-        token += 1
-    if statement.word(token) == "(":
-        statement.insert_after(token, ", ".join(options) + ", ")
-        return
-    text = " ".join(options).replace("format binary", "binary")
-    if token < len(statement.tokens):
-        statement.insert_before(token, text + " ")
-    else:
-        statement.insert_after(token - 1, " " + text)
+    using = token + 1 if statement.word(token) == "using" else token
+    if statement.word(using) == "delimiters" and using + 1 < len(statement.tokens):
+        # the string stays where it is: the next statement of this shape has another
+        after = using + 2
+        listed = after + 1 if statement.word(after) == "with" else after
+        if statement.word(listed) == "(":
+            statement.replace(token, using + 1, "(format binary, delimiter" if is_binary else "(delimiter")
+            statement.replace(after, listed + 1, ",")
+            return
+        statement.replace(token, using + 1, "binary delimiter" if is_binary else "delimiter")
+        if listed > after:
+            statement.replace(after, listed, "")
+    elif is_binary:
+        if statement.word(token) == "with":
+            token += 1
+        if statement.word(token) == "(":
+            statement.insert_after(token, "format binary, ")
+        elif token < len(statement.tokens):
+            statement.insert_before(token, "binary ")
+        else:
+            statement.insert_after(token - 1, " binary")
 
 
 def _stored(entity: Entity) -> str:
