@@ -1,5 +1,6 @@
--- FREEZE of a table that is older than the transaction, and of one that is not
 -- modes: simple
+
+-- FREEZE of a table that is older than the transaction, and of one that is not
 create table fz (a int, b text);
 -- copy: 1	x
 copy fz from stdin freeze;
