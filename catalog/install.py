@@ -13,6 +13,8 @@ from typing import Any
 
 import asyncpg
 
+from catalog.recovery import recover_migrations
+
 MINIMUM_SERVER_VERSION = 150000
 # Any number that nobody else uses; one installer at a time.
 INSTALL_LOCK = 0x6B616D656C656F6E
@@ -53,6 +55,7 @@ async def install(dsn: str) -> None:
         raise InstallError(f"cannot connect to the upstream: {str(error) or type(error).__name__}") from error
     try:
         await install_over(connection)
+        await recover_migrations(connection)
     finally:
         await connection.close()
 

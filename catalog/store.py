@@ -18,6 +18,7 @@ import structlog
 
 from catalog.loader import CATALOG_SQL, ENTITIES_SQL, parse_entities, parse_snapshot
 from catalog.model import Snapshot
+from catalog.recovery import MIGRATION, recover_migrations, watch_migrations
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class CatalogStore:
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
+        self._watch: asyncio.Task[None] | None = None
 
     async def refresh(self, touched: Collection[int] | None = None) -> Snapshot:
         """Reads the catalog again, or only the entities `touched`.
@@ -77,8 +79,9 @@ class CatalogStore:
                 return
         # the notifications' callbacks come first in the event loop's queue; they start the refreshes
         await asyncio.sleep(0)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        refreshes = self._tasks - {self._watch}
+        if refreshes:
+            await asyncio.wait(refreshes)
 
     async def _read(self, touched: Collection[int] | None) -> None:
         connection = await self._connected()
@@ -101,11 +104,20 @@ class CatalogStore:
         return self._connection
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload == MIGRATION:
+            self._watch_migrations()
+            return
         if payload == SETTINGS_CHANGED:
             self._spawn(self._read_settings_quietly())
             return
         touched = [int(payload)] if isinstance(payload, str) and payload.isdecimal() else None
         self._spawn(self._refresh_quietly(touched))
+
+    def _watch_migrations(self) -> None:
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(watch_migrations(self._connect), name="watch migrations")
+            self._tasks.add(self._watch)
+            self._watch.add_done_callback(self._tasks.discard)
 
     def _on_lost(self, _connection: object) -> None:
         if not self._closing:
@@ -153,6 +165,8 @@ async def open_store(connect: Connect) -> CatalogStore | None:
     connection = await connect()
     try:
         installed = await connection.fetchval("SELECT to_regprocedure('kameleon.session_state(int[])') IS NOT NULL")
+        if installed:
+            await recover_migrations(connection)
     finally:
         await connection.close()
     if not installed:

@@ -51,9 +51,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     call bigint;
     pause float8 := 0;
-    own_language text := pg_catalog.current_setting('lc_messages');
     failed boolean := false;
-    is_cancelled boolean;
     sql_state text;
     error text;
     error_detail text;
@@ -76,26 +74,17 @@ BEGIN
     WHILE call IS NOT NULL AND pause IS NOT NULL LOOP
         -- each statement of a step must see what was committed before it
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        -- What is cancelled out here, between two steps, is noticed by the proxies; so there is next to nothing out here.
         BEGIN
             PERFORM pg_catalog.pg_sleep(pause) WHERE pause OPERATOR(pg_catalog.>) 0;
-        EXCEPTION WHEN query_canceled THEN
-            failed := true;
-            is_cancelled := true;
-            GET STACKED DIAGNOSTICS sql_state = RETURNED_SQLSTATE, error = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL, error_hint = PG_EXCEPTION_HINT;
-            PERFORM kameleon.fail_migration(call, error, is_cancelled);
-        END;
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        BEGIN
             pause := kameleon.migration_step(call);
         EXCEPTION WHEN query_canceled OR others THEN
             -- a second error, on the way back, is left to whoever comes next
             pause := CASE WHEN failed THEN NULL ELSE 0 END;
             IF NOT failed THEN
                 failed := true;
-                is_cancelled := SQLSTATE OPERATOR(pg_catalog.=) '57014';
                 GET STACKED DIAGNOSTICS sql_state = RETURNED_SQLSTATE, error = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL, error_hint = PG_EXCEPTION_HINT;
-                PERFORM kameleon.fail_migration(call, error, is_cancelled);
+                PERFORM kameleon.fail_migration(call, error, sql_state OPERATOR(pg_catalog.=) '57014');
             END IF;
         END;
         COMMIT;

@@ -111,6 +111,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table "%s" is being moved to another storage', entity_name),
             HINT = 'The view kameleon.migrations tells how far it is.';
     END;
+    -- the proxies watch that it does not die
+    PERFORM pg_notify('kameleon', 'migration');
     RETURN call;
 END
 $$;
@@ -225,6 +227,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = format('the move of table "%s" was cancelled', migration.entity_name);
     ELSIF migration.requested = 'pause' THEN
         RETURN 0.2;
+    END IF;
+    IF migration.phase <> 'switching' THEN
+        -- what a crash loses of it would be undone anyway
+        PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     RETURN CASE migration.phase
         WHEN 'preparing' THEN kameleon.prepare_migration(migration)
