@@ -27,6 +27,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             THEN 'an expression of its own reads tableoid'
         WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND concat(i.indexprs::text, i.indpred::text) ~ ':varattno 0\M')
             THEN 'an index of its own reads whole rows'
+        WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conbin::text ~ ':varattno 0\M') THEN 'a constraint of its own reads whole rows'
         WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid
                      AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.confrelid AND e.storage_mode = 'shared'))
             THEN 'it references a table that is not in shared storage'
