@@ -17,18 +17,21 @@
 * `ddl`         DDL on an entity: passed, with a prelude where it must see rows; `maintenance` for REINDEX and CLUSTER
 * `edits`       spans, splicing, and the way back to the client's positions
 
-Promises: a statement that names no shared entity comes back as the very object that went in. The client's text is
-edited, never generated. What names a shared entity and is not understood raises RewriteError.
+Promises: a statement that names no shared entity, nor a system catalog, nor a function that tells of storage, comes
+back as the very object that went in. The client's text is edited, never generated. What names a shared entity and is
+not understood raises RewriteError.
 """
 
 from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_shape
 from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
+from rewriter.rules.storage_functions import STORAGE_FUNCTIONS
 from rewriter.statements import Kind, Span, classify, may_change_names, split
 
 __all__ = [
     "NAMING_NO_TABLE",
+    "STORAGE_FUNCTIONS",
     "Edit",
     "Kind",
     "RewriteError",

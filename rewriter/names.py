@@ -37,6 +37,12 @@ class Resolver:
             )
         return None if entity is not None and entity.is_catalog and not self._reads_catalogs else entity
 
+    @property
+    def catalog_comes_first(self) -> bool:
+        """Whether a function of PostgreSQL's own is found before one of the same name in another schema."""
+        schemas = [schema for schema in self._names.search_path if not schema.startswith("pg_temp")]
+        return "pg_catalog" not in schemas[1:]
+
     def by_id(self, entity_id: int) -> Entity:
         return self._snapshot.entities[entity_id]
 

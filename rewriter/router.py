@@ -24,6 +24,7 @@ from rewriter.parts import Unparsed
 from rewriter.reader import is_balanced
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
+from rewriter.rules.storage_functions import STORAGE_FUNCTIONS, storage_functions
 from rewriter.rules.utility import lock, set_constraints, truncate, vacuum
 from rewriter.statement import Statement
 from rewriter.statements import Kind, classify
@@ -31,6 +32,8 @@ from rewriter.statements import Kind, classify
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
 #: Statements in which a system catalog is read through a view of ours. Not DDL: what it makes would depend on the view.
 _READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
+#: Statements in which a function that tells of storage is told of the documents. Not DDL, likewise.
+_CALLERS = _READERS | _QUERIES
 _UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum, Kind.SET: set_constraints}
 
 
@@ -71,7 +74,8 @@ class QueryRouter:
         kind = classify(sql)
         names_within = names_in(sql, self._standard_conforming_strings)
         named = self._snapshot.by_name.keys() & names_within
-        if not named and not _concerns_all(kind, names_within, self._snapshot):
+        calls = kind in _CALLERS and not names_within.isdisjoint(STORAGE_FUNCTIONS)
+        if not named and not calls and not _concerns_all(kind, names_within, self._snapshot):
             return Routed(kind)
         if kind in _READERS and not named.isdisjoint(self._snapshot.catalogs):
             try:
@@ -110,7 +114,10 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
     if not is_balanced(tokens, statement.closing):
         return Routed(kind)  # left for PostgreSQL to refuse, in its own words
     try:
-        _rewrite(statement, kind, frozenset(named))
+        if named or kind not in _CALLERS:
+            _rewrite(statement, kind, frozenset(named))
+        if kind in _CALLERS:
+            storage_functions(statement)
     except (Unparsed, RecursionError) as error:
         refusal = _refusal(statement, named, error)
         if refusal is not None:

@@ -77,6 +77,10 @@ class Statement:
 
     # --- writing ---
 
+    def is_edited(self, token: int) -> bool:
+        start, end = self.tokens[token].start, self.tokens[token].end
+        return any(edit.start < end and edit.end > start for edit in self.edits)
+
     def replace(self, first: int, end: int, text: str) -> None:
         """Tokens [first, end), with what lies between them, become `text`."""
         self._edit(self.tokens[first].start, self.tokens[end - 1].end, text)

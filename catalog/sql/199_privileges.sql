@@ -23,6 +23,8 @@ BEGIN
                              'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'begin_migration', 'migration_step', 'fail_migration', 'request_of_migration', 'is_running', 'speak_english', 'raise_again', 'move_entity', 'pause_migration', 'resume_migration', 'cancel_migration', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
                              'mark_clustered', 'revive_indexes', 'dedicate', 'acting_role', 'refuse_shell',
                              'temporary_views', 'known_settings', 'may_see', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'toasted', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
+               -- in the place of PostgreSQL's own
+               OR p.proname LIKE 'pg\_%'
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|parts|unpack|follow|copied|stashed)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', callable);

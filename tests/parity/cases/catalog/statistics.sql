@@ -33,6 +33,34 @@ rollback;
 select schemaname, relname from pg_stat_all_tables where relname ~ '^kdb_' and relname <> 'kdb_records';
 select count(*) from pg_stat_all_tables where schemaname = 'pg_toast' and relname in (select 'pg_toast_' || oid from pg_class where relnamespace = 'public'::regnamespace);
 
+-- How large a table is, and how many rows the functions count
+select pg_relation_size('customers') > 0, pg_relation_size('customers', 'main') = pg_relation_size('customers'), pg_catalog.pg_table_size('orders') >= pg_relation_size('orders');
+select c.relname, pg_total_relation_size(c.oid) > pg_catalog.pg_relation_size(c.oid::regclass) as has_more, pg_indexes_size(c.oid) > 0 as has_indexes, pg_stat_get_live_tuples(c.oid) from pg_class c where relname in ('customers', 'orders') order by 1;
+select pg_relation_size('customers_pkey') > 0, pg_relation_size('customers_city', 'fsm');
+select count(*), pg_table_size('customers') > 0 from customers;
+select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by pg_total_relation_size(oid) > 0, 1;
+with s as materialized (select "pg_relation_size"('orders') as size) select size > 0 from s;
+select pg_relation_size(null), pg_relation_size('pg_class') > 0, pg_relation_size(0);
+select pg_relation_size('nothing');
+select pg_relation_size();
+select pg_total_relation_size(1.5);
+-- params: 'customers'
+select pg_total_relation_size($1) > 0;
+create table sizes as select 'customers' as name, 0::bigint as size;
+insert into sizes select 'orders', pg_total_relation_size('orders');
+update sizes set size = pg_total_relation_size(name::regclass) where name = 'customers';
+select name, size > 0 from sizes order by 1;
+select s.pg_relation_size from (select 1 as pg_relation_size) s;
+create schema mine;
+create function mine.pg_relation_size(text) returns bigint language sql as 'select -1::bigint';
+select mine.pg_relation_size('customers'), pg_relation_size('customers') > 0;
+set search_path = mine, pg_catalog, public;
+select pg_relation_size('customers'::text);
+reset search_path;
+create view of_sizes as select pg_relation_size('customers') > 0 as filled;
+select pg_get_viewdef('of_sizes');
+drop schema mine cascade;
+
 -- Toast relations: those of the tables that are shown
 select count(*) from pg_class t where t.relkind = 't' and not exists (select from pg_class r where r.reltoastrelid = t.oid) and t.relname !~ '^pg_toast_\d{4}$';
 select count(*) from pg_class t left join pg_index i on i.indexrelid = t.oid where t.relnamespace = 'pg_toast'::regnamespace and t.relkind = 'i' and i.indrelid not in (select oid from pg_class);
