@@ -16,15 +16,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import asyncpg
 
 from catalog.connections import Connect, Connection, Pool, borrow
 
-Phase = Literal["preparing", "copying", "waiting", "verifying", "switching", "done", "cancelled", "failed"]
-PHASES = ("preparing", "copying", "waiting", "verifying", "switching", "done", "cancelled", "failed")
-FINISHED = ("done", "cancelled", "failed")
+Phase = Literal[
+    "interrupted",  # whoever ran it is gone: the next call, or the next start, undoes it
+    "undoing",
+    "preparing",
+    "copying",
+    "waiting",
+    "verifying",
+    "switching",
+    "done",
+    "cancelled",
+    "failed",
+]
+PHASES = get_args(Phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,8 @@ class MigrationProgress:
 
     phase: Phase
     rows_done: int
-    rows_total: int  # an estimate until they are counted
-    rows_per_second: float | None  # None before the first rows
+    rows_total: int | None  # an estimate until they are counted; None where there is none yet
+    rows_per_second: float | None
     seconds_left: float | None  # None where it cannot be told
 
 
@@ -48,9 +58,9 @@ class Migration:
     direction: Literal["dedicated", "shared"]
     phase: Phase
     requested: Literal["pause", "cancel"] | None
-    batch_size: int | None  # rows
+    batch_size: int  # rows
     rows_done: int
-    rows_total: int
+    rows_total: int | None
     rows_per_second: float | None
     seconds_left: float | None
     reason: str | None
@@ -219,7 +229,7 @@ async def _progress(watcher: Connection, move: _Move) -> MigrationProgress | Non
     """Of all entities that move in one call: its phase is that of the one which is behind."""
     row = await watcher.fetchrow(
         "SELECT (array_agg(m.phase ORDER BY pg_catalog.array_position($3::text[], m.phase::text)))[1]::text AS phase,"
-        " coalesce(sum(m.rows_done), 0)::bigint AS rows_done, coalesce(sum(m.rows_total), 0)::bigint AS rows_total,"
+        " coalesce(sum(m.rows_done), 0)::bigint AS rows_done, sum(m.rows_total)::bigint AS rows_total,"
         " sum(m.rows_per_second)::float8 AS rows_per_second, max(m.seconds_left)::float8 AS seconds_left"
         " FROM kameleon.migrations AS m WHERE m.pid = $1 AND m.migration_id > $2 HAVING count(*) > 0",
         move.pid,

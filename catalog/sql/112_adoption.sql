@@ -103,6 +103,7 @@ BEGIN
             HINT = format('CALL kameleon.materialize_entity(%L) first.', format('%I.%I', definition.schema_name, definition.entity_name));
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
+    PERFORM kameleon.refuse_while_moving(definition.entity_id);
     PERFORM set_config('kameleon.reason', coalesce(reason, own_reason), true);
     PERFORM kameleon.log_change(definition.entity_id, 'FORGET ENTITY');
     -- as for a table that is dropped: nothing will be known of it from now on

@@ -45,7 +45,7 @@ def entities(dsn: DsnOption = None, config: ConfigOption = None, as_json: JsonOp
     if as_json:
         print_json(rows)
     else:
-        print_rows(COLUMNS, [row | {"size": size(row["bytes"])} for row in rows], "Entities")
+        print_rows(COLUMNS, [_row(row) for row in rows], "Entities")
 
 
 def adopt(
@@ -77,6 +77,11 @@ def forget(
 def register(app: typer.Typer) -> None:
     for command in (entities, adopt, forget):
         app.command(epilog=EXIT_CODES)(command)
+
+
+def _row(entity: dict[str, Any]) -> dict[str, Any]:
+    times = {name: (entity[name] or "")[: len("2026-11-23 01:23:05")] for name in ("created_at", "changed_at")}
+    return entity | times | {"size": size(entity["bytes"])}
 
 
 async def _entities(server: Dsn) -> list[dict[str, Any]]:

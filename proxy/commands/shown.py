@@ -112,4 +112,5 @@ class _Lines:
             return
         self._phase, self._last = progress.phase, now
         left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
-        typer.echo(f"{self._entity}: {progress.phase}, {progress.rows_done} of {progress.rows_total} rows{left}")
+        total = "" if progress.rows_total is None else f" of {progress.rows_total}"
+        typer.echo(f"{self._entity}: {progress.phase}, {progress.rows_done}{total} rows{left}")

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -169,7 +170,89 @@ def test_the_embedded_server_is_found_through_its_proxy(place: Path, new_proxy: 
     assert [entity["name"] for entity in json.loads(done("entities", "--json", **where))] == ["here"]
 
 
-@pytest.mark.parametrize("command", ["entities", "adopt", "forget"])
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+def test_materialize_and_dematerialize(shop: Database, way: str) -> None:
+    dsn = getattr(shop, way)
+    *progress, maker, car = done("materialize", "maker", "--reason", "read often", "--dsn", dsn).splitlines()
+    assert [maker, car] == [
+        "public.maker: 50 rows are in dedicated storage now",
+        "public.car: 50 rows are in dedicated storage now",
+    ]
+    assert progress[-1] == "maker: done, 100 of 100 rows"
+    *lines, last = map(
+        json.loads, done("dematerialize", "car", "--batch-size", "7", "--json", "--dsn", dsn).splitlines()
+    )
+    assert (lines[-1]["phase"], lines[-1]["rows_done"], lines[-1]["rows_total"]) == ("done", 100, 100)
+    assert (last["entity"], last["storage"]) == ("car", "shared")
+    assert [(moved["entity"], moved["rows_done"], moved["batch_size"]) for moved in last["moved"]] == [
+        ("car", 50, 7),
+        ("maker", 50, 7),
+    ]
+    assert refused("dematerialize", "car", "--dsn", dsn) == [
+        'table "car" is kept in shared storage already (SQLSTATE 55000)',
+        "hint: There is nothing to be done.",
+    ]
+    listed = json.loads(done("migrations", "--json", "--dsn", dsn))
+    assert [(each["entity"], each["direction"], each["phase"]) for each in listed] == [
+        ("maker", "shared", "done"),
+        ("car", "shared", "done"),
+        ("car", "dedicated", "done"),
+        ("maker", "dedicated", "done"),
+    ]
+    _, *lines = done("migrations", "maker", "--limit", "1", "--dsn", dsn).splitlines()
+    assert [line.split("\t")[1:5] for line in lines] == [["public", "maker", "shared", "done"]]
+
+
+def test_progress_on_a_terminal(shop: Database) -> None:
+    written = on_terminal("materialize", "maker", "--dsn", shop.proxied)
+    assert "100/100" in written
+    assert written.splitlines()[-1] == "public.car: 50 rows are in dedicated storage now"
+    assert "│ dedicated │ done" in on_terminal("migrations", "--dsn", shop.proxied)
+
+
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+def test_an_interrupted_move_is_undone_before_the_command_ends(shop: Database, way: str) -> None:
+    with psycopg.connect(shop.proxied, autocommit=True) as session:
+        session.execute("INSERT INTO maker SELECT n, 'more' FROM generate_series(51, 20000) AS n")
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-u",
+                "-m",
+                "proxy",
+                "materialize",
+                "car",
+                "--batch-size",
+                "1",
+                "--dsn",
+                getattr(shop, way),
+            ],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        while "copying" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert told == "kameleon: interrupted; waiting until the server has undone it\n"
+        phases = "SELECT DISTINCT phase, finished_at IS NULL FROM kameleon.migrations"
+        assert session.execute(phases).fetchall() == [("cancelled", False)]
+        storages = "SELECT DISTINCT storage_mode FROM kameleon.entities"
+        assert session.execute(storages).fetchall() == [("shared",)]
+        assert session.execute("SELECT count(*) FROM maker").fetchone() == (20000,)
+
+
+COMMANDS = ["entities", "adopt", "forget", "materialize", "dematerialize", "migrations", "mcp"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_documents_the_exit_codes(command: str) -> None:
     text = " ".join(done(command, "--help").split())
     assert "0 done, 1 the server refused or failed, 2 wrong usage, 130 interrupted" in text

@@ -241,6 +241,32 @@ async def test_each_call_is_by_itself(client: Client) -> None:
         assert (await answer(client, run, sql="SELECT count(*) FROM car"))["rows"] == [[0]]
 
 
+async def test_entities_move(client: Client) -> None:
+    async with client:
+        told: list[tuple[float, float | None, str | None]] = []
+
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            told.append((progress, total, message))
+
+        arguments = {"name": "car", "reason": "joined too often", "batch_size": 100, "timeout_seconds": 30}
+        moved = await client.call_tool("kameleondb_materialize_entity", arguments, progress_callback=tell)
+        assert moved.is_error is False
+        assert moved.structured_content is not None
+        assert [(each["entity"], each["phase"]) for each in moved.structured_content["moved"]] == [
+            ("car", "done"),
+            ("maker", "done"),
+        ]
+        assert told[-1] == (1000, 1000, "done")
+        car = await answer(client, "kameleondb_describe_entity", name="car")
+        assert (car["storage"], car["reason"]) == ("dedicated", "joined too often")
+        assert car["changes"][0]["command"] == "MATERIALIZE ENTITY"
+        assert (await error(client, "kameleondb_materialize_entity", name="car"))["sqlstate"] == "55000"
+        back = await answer(client, "kameleondb_dematerialize_entity", name="maker")
+        assert back["storage"] == "shared"
+        sql = "SELECT count(*) FROM car JOIN maker ON maker.id = maker"
+        assert (await answer(client, "kameleondb_execute_sql", sql=sql))["rows"] == [[500]]
+
+
 def test_stdio_ends_with_its_input(shop: Database) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "proxy", "mcp", "--dsn", shop.proxied],

@@ -1,0 +1,203 @@
+"""StorageMigration: moves watched, paused and cancelled, to the proxy and past it, while a client looks on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from catalog.schema_engine import SchemaEngine
+from catalog.storage_migration import MigrationProgress, StorageMigration
+from tests.fix_proxy import Database
+
+ROWS = 5000
+
+
+@pytest.fixture(params=["direct", "proxied"])
+async def migration(request: pytest.FixtureRequest, database: Database) -> StorageMigration:
+    dsn = getattr(database, request.param)
+    return StorageMigration(lambda: asyncpg.connect(dsn, timeout=20), poll_interval=0.02)
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[Any]:
+    """An ordinary client of the proxy, and two entities of its that a foreign key ties."""
+    connection = await asyncpg.connect(database.proxied, timeout=20)
+    await connection.execute("CREATE TABLE maker (id int PRIMARY KEY, name text)")
+    await connection.execute("CREATE TABLE car (id int PRIMARY KEY, maker int REFERENCES maker)")
+    await connection.execute(f"INSERT INTO maker SELECT n, 'maker ' || n FROM generate_series(1, {ROWS}) AS n")
+    await connection.execute("INSERT INTO car SELECT n, n FROM generate_series(1, 10) AS n")
+    yield connection
+    await connection.close(timeout=20)
+
+
+async def storage(client: Any) -> set[str]:
+    """Of both, and a look at all their rows."""
+    assert await client.fetchval("SELECT count(*) FROM maker") == ROWS
+    assert await client.fetchval("SELECT count(*) FROM car JOIN maker ON maker.id = maker") == 10
+    return {row["storage_mode"] for row in await client.fetch("SELECT storage_mode FROM kameleon.entities")}
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not await true():
+            await asyncio.sleep(0.01)
+
+
+class Held:
+    """A move that rests, paused, in the middle of its rows."""
+
+    def __init__(self, migration: StorageMigration, back: bool = False) -> None:
+        self.migration = migration
+        self.paused = asyncio.Event()
+        move = migration.migrate_to_shared if back else migration.migrate_to_dedicated
+        self.task = asyncio.create_task(move("maker", 1, on_progress=self._pause))
+
+    async def _pause(self, progress: MigrationProgress) -> None:
+        if progress.phase == "copying" and progress.rows_done and not self.paused.is_set():
+            await self.migration.pause("maker")
+            self.paused.set()
+
+    async def rests(self) -> int:
+        """When it has come to rest: how many rows are done."""
+        waiting = asyncio.create_task(self.paused.wait())
+        await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
+        assert self.paused.is_set(), self.task
+        seen = -1
+
+        async def no_more() -> bool:
+            nonlocal seen
+            before, seen = seen, (await self.migration.history("maker"))[0].rows_done
+            await asyncio.sleep(0.5)
+            return before == seen
+
+        await until(no_more)
+        return seen
+
+
+async def test_there_and_back(migration: StorageMigration, client: Any) -> None:
+    told: list[MigrationProgress] = []
+    moved = await migration.migrate_to_dedicated("public.maker", 500, reason="read too often", on_progress=told.append)
+    assert await storage(client) == {"dedicated"}
+    assert {(each.entity, each.phase, each.rows_done, each.direction) for each in moved} == {
+        ("maker", "done", ROWS, "dedicated"),
+        ("car", "done", 10, "dedicated"),
+    }
+    assert {each.reason for each in moved} == {"read too often", 'a foreign key ties it to "maker"'}
+    assert {each.batch_size for each in moved} == {500}
+    assert all(each.finished_at is not None and each.error is None for each in moved)
+    done = [progress.rows_done for progress in told]
+    assert done == sorted(done)
+    assert (told[-1].phase, told[-1].rows_done, told[-1].rows_total) == ("done", ROWS + 10, ROWS + 10)
+
+    async def tell(progress: MigrationProgress) -> None:
+        told.append(progress)
+
+    told.clear()
+    await migration.migrate_to_shared("car", on_progress=tell)
+    assert told[-1].phase == "done"
+    assert await storage(client) == {"shared"}
+    assert [each.direction for each in await migration.history()] == ["shared", "shared", "dedicated", "dedicated"]
+    assert [each.direction for each in await migration.history("maker", limit=1)] == ["shared"]
+
+
+async def test_pause_and_resume(migration: StorageMigration, client: Any) -> None:
+    held = Held(migration)
+    done = await held.rests()
+    assert 0 < done < ROWS
+    (running,) = await migration.history("maker")
+    assert (running.requested, running.phase, running.finished_at) == ("pause", "copying", None)
+    assert running.seconds_left is not None
+    assert await storage(client) == {"shared"}
+    await migration.resume("maker")
+    await held.task
+    assert await storage(client) == {"dedicated"}
+
+
+async def test_cancel(migration: StorageMigration, client: Any) -> None:
+    held = Held(migration)
+    await held.rests()
+    await migration.cancel("maker")
+    with pytest.raises(asyncpg.QueryCanceledError, match="maker"):
+        await held.task
+    assert await storage(client) == {"shared"}
+    assert {each.phase for each in await migration.history()} == {"cancelled"}
+    await migration.migrate_to_dedicated("maker")
+    assert await storage(client) == {"dedicated"}
+
+
+async def test_a_cancelled_task_leaves_all_as_it_was(migration: StorageMigration, client: Any) -> None:
+    held = Held(migration)
+    await held.rests()
+    held.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await held.task
+    # it is undone already
+    assert {(each.phase, each.finished_at is None) for each in await migration.history()} == {("cancelled", False)}
+    assert await storage(client) == {"shared"}
+    await client.execute("UPDATE maker SET name = 'x' WHERE id = 1")
+    await migration.migrate_to_dedicated("maker")
+    assert await storage(client) == {"dedicated"}
+
+
+async def test_what_on_progress_raises_cancels_it(migration: StorageMigration, client: Any) -> None:
+    def explode(progress: MigrationProgress) -> None:
+        if progress.rows_done:
+            raise ZeroDivisionError(progress.phase)
+
+    with pytest.raises(ZeroDivisionError, match="copying"):
+        await migration.migrate_to_dedicated("maker", 1, on_progress=explode)
+    assert await storage(client) == {"shared"}
+    assert {each.phase for each in await migration.history()} == {"cancelled"}
+
+
+async def test_refusals(migration: StorageMigration, client: Any) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError, match='relation "nope" does not exist'):
+        await migration.migrate_to_dedicated("nope")
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="in shared storage already"):
+        await migration.migrate_to_shared("maker")
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="batch_size must be positive"):
+        await migration.migrate_to_dedicated("maker", 0)
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="is not being moved"):
+        await migration.pause("maker")
+    assert await migration.history() == []
+
+
+async def test_nothing_else_while_it_moves(migration: StorageMigration, client: Any) -> None:
+    held = Held(migration)
+    await held.rests()
+    for statement in ("CALL kameleon.materialize_entity('maker')", "CALL kameleon.materialize_entity('car')"):
+        with pytest.raises(asyncpg.ObjectInUseError, match="is being moved"):
+            await client.execute(statement)
+    await migration.resume("maker")
+    await held.task
+    held = Held(migration, back=True)
+    await held.rests()
+    with pytest.raises(asyncpg.ObjectInUseError, match="is being moved"):
+        await client.execute("CALL kameleon.forget_entity('maker')")
+    await migration.cancel("maker")
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await held.task
+    await client.execute("CALL kameleon.forget_entity('car')")
+
+
+async def test_it_waits_for_others_as_long_as_it_is_told(migration: StorageMigration, client: Any) -> None:
+    async with client.transaction():
+        await client.execute("UPDATE maker SET name = 'held' WHERE id = 1")
+        with pytest.raises(asyncpg.LockNotAvailableError, match='table "maker" was not moved'):
+            await migration.migrate_to_dedicated("maker", timeout=timedelta(seconds=0.3))
+    assert await storage(client) == {"shared"}
+
+
+async def test_the_engine_tells_progress_with_a_pool(database: Database, client: Any) -> None:
+    told: list[MigrationProgress] = []
+    async with asyncpg.create_pool(database.proxied, min_size=0, max_size=2, timeout=20) as pool:
+        change = await SchemaEngine(pool).materialize_entity("car", batch_size=100, on_progress=told.append)
+    assert (change.command_tag, change.after and change.after["storage"]) == ("MATERIALIZE ENTITY", "dedicated")
+    assert told[-1].phase == "done"
+    with pytest.raises(ValueError, match="needs a second connection"):
+        await SchemaEngine(client).dematerialize_entity("car", on_progress=told.append)
