@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import data, ddl, idle_clients, rewrites, select_only, servers, streaming
+from benchmarks import data, ddl, idle_clients, migration, rewrites, select_only, servers, streaming
 from benchmarks.report import Row, print_table
 
-PARTS = ("select", "stream", "idle", "rewrite", "ddl")
+PARTS = ("select", "stream", "idle", "rewrite", "ddl", "migrate")
 
 
 def main(
@@ -38,6 +38,7 @@ def main(
             "stream": lambda: streaming.measure(running, rounds, streamed),
             "rewrite": lambda: rewrites.measure(running, rounds),
             "ddl": lambda: ddl.measure(running, rounds),
+            "migrate": lambda: migration.measure(running, min(rounds, 3), streamed, 2 if quick else 8),
         }
         done: dict[str, list[Row]] = {}
         for part, measure in work.items():
