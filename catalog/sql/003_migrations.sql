@@ -28,6 +28,8 @@ CREATE TABLE kameleon.kdb_migrations (
     -- the source's blocks when capture began, and how many of them are copied at a time
     blocks        int,
     stretch       int,
+    -- whether a row was found copied already
+    has_met_rows  boolean NOT NULL DEFAULT false,
     -- the last transaction that copied rows
     copied_by     xid8,
     attempts      int NOT NULL DEFAULT 0,

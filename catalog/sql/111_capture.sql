@@ -104,6 +104,7 @@ DECLARE
     refusal text := 'RAISE EXCEPTION USING ERRCODE = ''serialization_failure'', MESSAGE = ''could not serialize access due to concurrent update'';';
     old_row text := format(whole_row, 'OLD');
     new_row text := format(whole_row, 'NEW');
+    insertion text;
 BEGIN
     EXECUTE format('CREATE SEQUENCE %s MINVALUE 0 START 0', progress);
     IF NOT is_keyed THEN
@@ -111,12 +112,13 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO %I', places,
                        (SELECT pg_get_userbyid(c.relowner) FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity));
     END IF;
-    -- copies the rows from one place up to another
-    PERFORM kameleon.make_owners_function(entity, format('kdb_carry_%s(tid, tid) RETURNS bigint', entity),
+    -- Copies the rows from one place up to another. `told`: that some of them may be there already; it costs to look.
+    insertion := format('INSERT INTO %1$s (%2$s)%3$s SELECT %4$s FROM ONLY %5$s AS %6$s WHERE %6$s.ctid >= $1 AND %6$s.ctid < $2',
+                        carry.target, carry.names, carry.clause, array_to_string(carry.expressions, ', '), source, row_alias);
+    PERFORM kameleon.make_owners_function(entity, format('kdb_carry_%s(tid, tid, told boolean) RETURNS bigint', entity),
         'DECLARE carried bigint; BEGIN ' ||
         CASE WHEN is_keyed THEN
-            format('INSERT INTO %s (%s)%s SELECT %s FROM ONLY %s AS %s WHERE %s.ctid >= $1 AND %6$s.ctid < $2 ON CONFLICT DO NOTHING;',
-                   carry.target, carry.names, carry.clause, array_to_string(carry.expressions, ', '), source, row_alias, row_alias)
+            format('IF told THEN %1$s ON CONFLICT DO NOTHING; ELSE %1$s; END IF;', insertion)
         ELSE
             format('WITH kdb_source AS MATERIALIZED (SELECT %1$s.ctid AS kdb_place, row_number() OVER () AS kdb_number, %2$s FROM ONLY %3$s AS %1$s'
                    ' WHERE %1$s.ctid >= $1 AND %1$s.ctid < $2 AND NOT EXISTS (SELECT FROM %4$s AS p WHERE p.place = %1$s.ctid)),'

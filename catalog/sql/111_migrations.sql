@@ -101,7 +101,7 @@ BEGIN
         INSERT INTO kameleon.kdb_migrations AS m (migration_id, call_id, entity_id, schema_name, entity_name, direction, batch_size, patience, reason, started_by, pid, backend_start, query_start)
         OVERRIDING SYSTEM VALUE
         SELECT CASE WHEN t.relid = relation THEN call ELSE nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id')) END, call,
-               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 5000), coalesce(begin_migration.patience, interval '1 hour'),
+               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 10000), coalesce(begin_migration.patience, interval '1 hour'),
                CASE WHEN t.relid = relation THEN why ELSE format('a foreign key ties it to "%s"', definition.entity_name) END,
                kameleon.acting_role(), pg_backend_pid(), a.backend_start, a.query_start
         FROM unnest(tied) AS t, pg_stat_activity a WHERE a.pid = pg_backend_pid()
@@ -339,6 +339,7 @@ DECLARE
     end_place bigint;
     found record;
     carried bigint;
+    carry text := format('SELECT kameleon.%I($1, $2, $3)', 'kdb_carry_' || (migration).entity_id);
     lock_number int := kameleon.stretch_lock(first_place, (migration).stretch);
     own_timeout text := current_setting('lock_timeout');
 BEGIN
@@ -364,8 +365,13 @@ BEGIN
     end_place := CASE WHEN found.rows = (migration).batch_size AND (migration).stretch = 1 THEN found.last + 1
                       ELSE (block / (migration).stretch + 1) * (migration).stretch * 1024 END;
     PERFORM set_config('session_replication_role', 'replica', true);
-    EXECUTE format('SELECT kameleon.%I($1, $2)', 'kdb_carry_' || (migration).entity_id) INTO carried
-    USING kameleon.place_tid(first_place), kameleon.place_tid(end_place);
+    BEGIN
+        EXECUTE carry INTO carried USING kameleon.place_tid(first_place), kameleon.place_tid(end_place), (migration).has_met_rows;
+    EXCEPTION WHEN unique_violation THEN
+        -- writers have changed some of the rows since: these are there
+        EXECUTE carry INTO carried USING kameleon.place_tid(first_place), kameleon.place_tid(end_place), true;
+        UPDATE kameleon.kdb_migrations SET has_met_rows = true WHERE migration_id = (migration).migration_id;
+    END;
     PERFORM set_config('session_replication_role', 'origin', true);
     UPDATE kameleon.kdb_migrations m
     SET place = end_place, rows_done = m.rows_done + carried, copied_by = pg_current_xact_id(), attempts = 0, updated_at = clock_timestamp(), phase_since = clock_timestamp(),
