@@ -158,13 +158,13 @@ class _Load:
         self.longest = 0.0
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[str] = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         time.sleep(1)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         early = self._process.poll()
         self._process.terminate()
         _, errors = self._process.communicate()
