@@ -182,6 +182,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ELSE format('%s AS shown', catalog) END
 $$;
 
+-- A row of a view is a row of the catalog: the functions of the standard's schema take it (_pg_truetypid(pg_attribute, pg_type)).
+CREATE OR REPLACE FUNCTION kameleon.cast_shown_row(number int, catalog regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('CREATE FUNCTION kameleon.kdb_row_%1$s(kdb_row kameleon.kdb_read_%1$s) RETURNS %2$s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 RETURN ROW(%3$s)::%2$s',
+                   number, catalog, (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
+                                     FROM pg_attribute a WHERE a.attrelid = catalog AND a.attnum > 0 AND NOT a.attisdropped));
+    EXECUTE format('CREATE CAST (kameleon.kdb_read_%1$s AS %2$s) WITH FUNCTION kameleon.kdb_row_%1$s(kameleon.kdb_read_%1$s) AS IMPLICIT', number, catalog);
+END
+$$;
+
 -- kdb_read_<number>, and with the system columns behind the others kdb_write_<number>_0.
 DO $$
 DECLARE
@@ -193,7 +204,7 @@ BEGIN
         SELECT c.relname FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ '^kdb_(read_(0|2[0-9]{9})|write_(0|2[0-9]{9})_0)$'
     LOOP
-        EXECUTE format('DROP VIEW kameleon.%I', old.relname);
+        EXECUTE format('DROP VIEW kameleon.%I CASCADE', old.relname);  -- with its cast
     END LOOP;
     FOR shown IN SELECT s.*, c.relkind, kameleon.shown_columns(s.catalog, s.key) AS columns, kameleon.shown_source(s.catalog, s.key) AS source FROM kameleon.shown_catalogs() s JOIN pg_class c ON c.oid = s.catalog LOOP
         view_name := 'kdb_read_' || shown.number;
@@ -206,6 +217,7 @@ BEGIN
             EXECUTE format('CREATE VIEW kameleon.%I WITH (security_invoker) AS SELECT %s, shown.ctid, shown.xmin, shown.cmin, shown.xmax, shown.cmax, %s::oid AS tableoid FROM %s AS shown WHERE %s',
                            view_name, shown.columns, shown.catalog::oid, shown.catalog, shown.condition);
             PERFORM kameleon.declare_key(shown.catalog, format('kameleon.%I', view_name)::regclass, 'kdb_key_w_' || shown.number);
+            PERFORM kameleon.cast_shown_row(shown.number, shown.catalog);
         END IF;
     END LOOP;
 END

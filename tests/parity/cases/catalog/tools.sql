@@ -59,3 +59,9 @@ select a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.a
 select case when s.relname is not null then s.n_live_tup >= 0 end from pg_stat_user_tables s where s.relname = 'customers' and s.schemaname = 'shop';
 select has_table_privilege('parity_reader', 'shop.customers', 'UPDATE WITH GRANT OPTION'), grantee, privilege_type, is_grantable from information_schema.role_table_grants where table_name = 'customers' and grantee = 'parity_reader' order by 3;
 select exists (select 1 from pg_catalog.pg_event_trigger where evtname = 'nope'), current_setting('server_version_num')::int >= 150000, (select setting from pg_catalog.pg_settings where name = 'standard_conforming_strings');
+
+-- What builds the standard's views anew: their functions take whole rows
+select c.relname, a.attname, information_schema._pg_char_max_length(information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*)), information_schema._pg_numeric_precision(information_schema._pg_truetypid(a, t), information_schema._pg_truetypmod(a, t)) from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join (pg_catalog.pg_type t join pg_catalog.pg_namespace nt on nt.oid = t.typnamespace) on a.atttypid = t.oid where c.relname in ('customers', 'orders') and a.attnum > 0 order by 1, a.attnum;
+select coalesce(t, null::pg_type) is null, (t).typname from pg_type t where t.oid = 'shop.size'::regtype;
+create function name_of(pg_class) returns name language sql stable as 'select $1.relname';
+select name_of(c), name_of(c.*), c.name_of from pg_class c where c.oid = 'shop.orders'::regclass;
