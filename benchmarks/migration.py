@@ -154,7 +154,8 @@ class _Load:
         path.write_text(script)
         options = ("-c", str(_WRITERS), "-j", "2", "-n", "-M", "prepared", "-T", "600", "--log", "-f", path)
         prefix = ("--log-prefix", Path(self._folder.name, "log"))
-        self._command: list[str | Path] = [servers.postgres.programs / "pgbench", *options, *prefix, str(servers.proxied)]
+        program = servers.postgres.programs / "pgbench"
+        self._command: list[str | Path] = [program, *options, *prefix, str(servers.proxied)]
         self.longest = 0.0
 
     def __enter__(self) -> Self:

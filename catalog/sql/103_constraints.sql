@@ -276,7 +276,7 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.truncate_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM kameleon.empty_documents(e.entity_id) FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID;
+    PERFORM kameleon.empty_documents(e.entity_id), kameleon.empty_target(e.entity_id) FROM kameleon.kdb_entity_definitions e WHERE e.relid = TG_RELID;
     RETURN NULL;
 END
 $$;

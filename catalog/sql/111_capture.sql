@@ -166,6 +166,16 @@ BEGIN
 END
 $$;
 
+-- After a TRUNCATE that fires no trigger of the documents' table: what was copied of them goes, too.
+CREATE OR REPLACE FUNCTION kameleon.empty_target(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' AS $$
+BEGIN
+    IF to_regproc('kameleon.kdb_clear_' || entity) IS NOT NULL THEN
+        EXECUTE format('SELECT kameleon.%I()', 'kdb_clear_' || entity);
+    END IF;
+END
+$$;
+
 -- Which lock a place is under. So few, that a transaction that changes every row does not fill the table of locks.
 CREATE OR REPLACE FUNCTION kameleon.stretch_lock(place bigint, stretch int) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -268,7 +268,9 @@ BEGIN
     SET source = rows_from, target = rows_to, source_file = pg_relation_filenode(rows_from), target_file = pg_relation_filenode(rows_to),
         blocks = pg_relation_size(rows_from) / current_setting('block_size')::int,
         rows_total = density * (pg_relation_size(rows_from) / current_setting('block_size')::int),
-        stretch = least(65536, greatest(1, m.batch_size / greatest(density, 1)))
+        stretch = least(65536, greatest(1, m.batch_size / greatest(density, 1))),
+        -- a row that was deleted before is still seen by older snapshots, also where nothing is left to be copied
+        copied_by = pg_current_xact_id()
     WHERE m.migration_id = (migration).migration_id RETURNING m.* INTO migration;
     PERFORM kameleon.start_capture((migration).entity_id, (migration).direction, rows_from, (migration).stretch);
     PERFORM kameleon.enter_phase((migration).migration_id, 'copying');

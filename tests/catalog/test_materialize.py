@@ -80,7 +80,8 @@ def test_a_transaction_block_refuses_the_move(catalog: CatalogDatabase) -> None:
         session.execute("CALL kameleon.materialize_entity('car')")
     message = "CALL kameleon.materialize_entity() cannot run inside a transaction block"
     assert refused.value.diag.message_primary == message
-    assert refused.value.diag.message_hint == "End the transaction first; in a driver, turn autocommit on for this call."
+    assert refused.value.diag.message_hint is not None
+    assert refused.value.diag.message_hint.startswith("End the transaction first")
     session.execute("CALL kameleon.materialize_entity('car')")
 
 
