@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.statements import Run
     from proxy.timing import Subject
 
-_OURS = (b"kdb_", b"kameleon", b"subfield ", STALE_SQLSTATE.encode())
+_OURS = (b"kdb_", b"kameleon", b"subfield ", STALE_SQLSTATE.encode(), b"cannot PREPARE a transaction that has executed")
 
 # kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns and foreign keys carry one
 # of their own.
@@ -37,6 +37,7 @@ _NO_SUCH_FIELD = re.compile(
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
+_NOTIFIED = "cannot PREPARE a transaction that has executed LISTEN"
 _CASCADES = "drop cascades to "
 # The block that runs before a statement of the client's calls a function of ours, in its only line.
 _PRELUDE = re.compile(r"^(?=.* inline_code_block )(?=.* 1 )(?=.* PERFORM\b)")
@@ -102,6 +103,10 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     if fields.get("C") == STALE_SQLSTATE:
         # The statement came by a road on which the proxy does not see it: out of a function, for one.
         fields["C"] = "0A000"
+    if fields.get("M", "").startswith(_NOTIFIED) and knowledge.touched:
+        fields["M"] = "cannot PREPARE a transaction that has changed tables which Kameleon keeps"
+        fields["D"] = "Such a change is notified of at COMMIT, and PREPARE TRANSACTION allows no notification."
+        fields["H"] = "Make the change in a transaction of its own."
     no_such_field = _NO_SUCH_FIELD.search(fields.get("M", ""))
     if no_such_field is not None:
         entity = knowledge.snapshot.entities.get(int(no_such_field["id"]))

@@ -229,3 +229,13 @@ def test_foreign_keys():
         'SQL statement "SELECT 1 FROM ONLY "shop"."customers" x'
         ' WHERE "name" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x"'
     )
+
+
+def test_what_stands_in_the_way_of_prepare_transaction_is_named():
+    refusal = error("0A000", "cannot PREPARE a transaction that has executed LISTEN, UNLISTEN, or NOTIFY")
+    assert shown(refusal)["M"] == "cannot PREPARE a transaction that has executed LISTEN, UNLISTEN, or NOTIFY"
+    script = playbook(ORDERS)
+    script.knowledge.touch("17")
+    told = shown(refusal, script=script)
+    assert told["M"] == "cannot PREPARE a transaction that has changed tables which Kameleon keeps"
+    assert told["H"] == "Make the change in a transaction of its own."
