@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import asyncpg
 
 from catalog.connections import Connection
 from rewriter import Kind, classify
+from rewriter.lexer import names_in
 
 _AS_TEXT = (
     "bit", "box", "bpchar", "bytea", "cidr", "circle", "date", "inet", "interval", "line", "lseg", "macaddr8", "name",
@@ -44,11 +46,18 @@ async def prepare_connection(connection: Connection) -> None:
         )
 
 
+class NotHere(Exception):
+    """A statement that cannot be run by itself, with parameters in and rows out. The message says why."""
+
+
 async def query(connection: Connection, sql: str, parameters: Sequence[Any], row_limit: int, timeout: float) -> Answer:
     """`timeout`: seconds, after which the statement is cancelled.
 
-    Raises: asyncpg.PostgresError; asyncpg.InterfaceError for parameters that do not fit; TimeoutError.
+    Raises: asyncpg.PostgresError; asyncpg.InterfaceError for parameters that do not fit; TimeoutError; NotHere.
     """
+    kind = classify(sql)
+    if kind is Kind.COPY and not names_in(sql).isdisjoint(("stdin", "stdout")):
+        raise NotHere("COPY has no data to read or write here; use INSERT and SELECT")
     notices: list[str] = []
 
     def note(_: Any, message: Any) -> None:
@@ -58,7 +67,7 @@ async def query(connection: Connection, sql: str, parameters: Sequence[Any], row
     connection.add_log_listener(note)
     try:
         statement = await connection.prepare(sql, timeout=timeout)
-        if classify(sql) is Kind.SELECT:
+        if kind is Kind.SELECT:
             # a cursor, so that rows beyond the limit are never sent
             async with connection.transaction():
                 cursor = await statement.cursor(*parameters, timeout=timeout)
@@ -68,8 +77,14 @@ async def query(connection: Connection, sql: str, parameters: Sequence[Any], row
             rows = await statement.fetch(*parameters, timeout=timeout)
             status = statement.get_statusmsg()
         columns = [{"name": each.name, "type": each.type.name} for each in statement.get_attributes()]
+    except asyncpg.InterfaceError as error:
+        # leaving the transaction of a connection that is gone hides why it is
+        if isinstance(error.__context__, asyncpg.PostgresError):
+            raise error.__context__ from None
+        raise
     finally:
-        connection.remove_log_listener(note)
+        with suppress(asyncpg.InterfaceError):  # the connection is gone
+            connection.remove_log_listener(note)
     shown = [[_json_value(value) for value in row.values()] for row in rows[:row_limit]]
     return Answer(columns, shown, len(rows) > row_limit, status, notices)
 

@@ -30,7 +30,7 @@ from catalog.storage_migration import MigrationProgress, StorageMigration
 from proxy.commands.client import error_fields
 from proxy.commands.shown import plain
 from proxy.dsn import Dsn
-from proxy.json_query import prepare_connection, query
+from proxy.json_query import NotHere, prepare_connection, query
 
 INSTRUCTIONS = """\
 A PostgreSQL database behind Kameleon. Its tables are entities: in shared storage (rows are documents; columns come and
@@ -171,6 +171,8 @@ async def _result(work: Awaitable[dict[str, Any]]) -> CallToolResult:
         fields = error_fields(error)
     except NotAnEntity as error:
         fields = {"sqlstate": "42809", "message": str(error), "hint": "kameleondb_list_entities lists them."}
+    except NotHere as error:
+        fields = {"sqlstate": "0A000", "message": str(error)}
     except TimeoutError:
         fields = {"sqlstate": "57014", "message": "the statement was cancelled: it took longer than timeout_seconds"}
     except (asyncpg.InterfaceError, OSError) as error:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
 import httpx2
 import psycopg
 import pytest
@@ -226,7 +229,10 @@ async def test_errors_are_structured(client: Client) -> None:
         assert (await error(client, run, sql="SELECT pg_sleep(60)", timeout_seconds=0.2))["sqlstate"] == "57014"
         assert "1 argument" in (await error(client, run, sql="SELECT $1::int"))["message"]
         assert "invalid input" in (await error(client, run, sql="SELECT $1::int", parameters=["x"]))["message"]
-        # none of it has spoilt the connection
+        assert (await error(client, run, sql="COPY car FROM STDIN"))["sqlstate"] == "0A000"
+        ended = await error(client, run, sql="SELECT pg_terminate_backend(pg_backend_pid())")
+        assert ended["sqlstate"] in ("57P01", "08003")  # as told by the server, or by the driver that lost it
+        # none of it is in the way of the next
         assert (await answer(client, run, sql="SELECT 1 AS one"))["rows"] == [[1]]
 
 
@@ -267,6 +273,29 @@ async def test_entities_move(client: Client) -> None:
         assert (await answer(client, "kameleondb_execute_sql", sql=sql))["rows"] == [[500]]
 
 
+async def test_a_cancelled_call_is_undone(client: Client, shop: Database) -> None:
+    with psycopg.connect(shop.proxied, autocommit=True) as session:
+        session.execute("INSERT INTO maker SELECT n, 'more' FROM generate_series(501, 20000) AS n")
+    async with client:
+        with anyio.move_on_after(60) as scope:
+
+            async def give_up(progress: float, total: float | None, message: str | None) -> None:
+                if progress:
+                    scope.cancel()
+
+            arguments = {"name": "maker", "batch_size": 1}
+            await client.call_tool("kameleondb_materialize_entity", arguments, progress_callback=give_up)
+        assert scope.cancelled_caught
+        with psycopg.connect(shop.direct, autocommit=True) as session:
+            deadline = time.monotonic() + 30
+            while session.execute("SELECT FROM kameleon.migrations WHERE finished_at IS NULL").fetchall():
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)  # the client still has to say so
+            phases = session.execute("SELECT DISTINCT phase FROM kameleon.migrations").fetchall()
+        assert phases == [("cancelled",)]
+        assert (await answer(client, "kameleondb_describe_entity", name="maker"))["storage"] == "shared"
+
+
 def test_stdio_ends_with_its_input(shop: Database) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "proxy", "mcp", "--dsn", shop.proxied],
@@ -278,6 +307,24 @@ def test_stdio_ends_with_its_input(shop: Database) -> None:
         timeout=60,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_stdio_ends_with_a_signal(shop: Database) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "proxy", "mcp", "--dsn", shop.proxied],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with psycopg.connect(shop.direct, autocommit=True) as session:
+        while not session.execute("SELECT FROM pg_stat_activity WHERE application_name = 'kameleon mcp'").fetchall():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.communicate() == ("", "kameleon: stopping\n")
 
 
 def test_http_ends_with_a_signal(shop: Database, serve_http: Any) -> None:
