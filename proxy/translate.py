@@ -42,6 +42,7 @@ _CASCADES = "drop cascades to "
 # The block that runs before a statement of the client's calls a function of ours, in its only line.
 _PRELUDE = re.compile(r"^(?=.* inline_code_block )(?=.* 1 )(?=.* PERFORM\b)")
 FOREIGN_KEY_VIOLATION = "23503"
+DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
 _COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
@@ -119,12 +120,18 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     if any(mark in fields.get("q", "") for mark in ("kdb_", "kameleon.")):
         fields.pop("q")
         fields.pop("p", None)
+    if fields.get("C") == DEPENDENT_OBJECTS_STILL_EXIST and "D" in fields:
+        # What is told of ours is told of the client's own objects, too.
+        lines = fields["D"].split("\n")
+        fields["D"] = "\n".join([line for line in lines if "kdb_" not in line] or lines)
+    # VACUUM, ANALYZE and CLUSTER name the schema, whatever the search path.
+    with_schema = fields.get("V") == "INFO"
     for code in "MDH":
         if code in fields:
-            fields[code] = _translate_text(fields[code], knowledge)
+            fields[code] = _translate_text(fields[code], knowledge, with_schema=with_schema)
 
 
-def _translate_text(text: str, knowledge: Knowledge) -> str:
+def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = False) -> str:
     text = _SUBFIELD.sub("column ", text)
     if "kdb_" not in text:
         return text
@@ -144,6 +151,8 @@ def _translate_text(text: str, knowledge: Knowledge) -> str:
         part = _part(found, entity)
         if part is not None:
             return f"{quote}{part}{quote}"
+        if entity is not None and with_schema and found[0].startswith("kameleon."):
+            return f"{entity.schema}.{entity.name}"
         return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
 
     # A list of objects names the table once, however many of ours stand for it.

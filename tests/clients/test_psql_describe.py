@@ -147,3 +147,19 @@ def test_what_people_use(describe: Describe) -> None:
     assert {"kdb_records", "entities", "schema_changes"} <= names
     for command in (r"\di kameleon.*", r"\ds kameleon.*"):
         assert not [line for line in describe(command)[1] if "kdb_" in line]
+
+
+@pytest.mark.parametrize(
+    "command", ["VACUUM (VERBOSE)", "ANALYZE (VERBOSE)", "REINDEX (VERBOSE) TABLE", "CLUSTER (VERBOSE)"]
+)
+def test_verbose_maintenance_names_the_table(targets: list[Target], postgres: PostgresServer, command: str) -> None:
+    told = []
+    for target in targets:
+        using = " USING tree_pkey" if command.startswith("CLUSTER") else ""
+        done = target.run([postgres.programs / "psql", "-X", "-c", f"{command} shop.tree{using}"])
+        assert done.returncode == 0, done.stderr
+        text = re.sub(r"\bclients_\d+\b", "<database>", done.stderr)
+        text = re.sub(r"pg_toast_\d{5,}", "pg_toast_<number>", text)
+        told.append([line for line in text.splitlines() if line.startswith("INFO: ") and "row version" not in line])
+    assert "tree" in str(told[0])
+    assert told[1] == told[0]
