@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -28,4 +28,5 @@ async def borrow(source: Source) -> AsyncIterator[Connection]:
         try:
             yield made
         finally:
-            await made.close(timeout=10)
+            with suppress(asyncpg.InterfaceError, OSError, TimeoutError):  # one that is lost need not be closed
+                await made.close(timeout=10)

@@ -134,7 +134,7 @@ class Tools:
         async def tell(progress: MigrationProgress) -> None:
             await context.report_progress(progress.rows_done, progress.rows_total or None, progress.phase)
 
-        migration = StorageMigration(self._pool)
+        migration = StorageMigration(self._pool, poll_interval=0.5)
         move = migration.migrate_to_dedicated if storage == "dedicated" else migration.migrate_to_shared
         patience = None if timeout_seconds is None else timedelta(seconds=timeout_seconds)
 

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.fix_postgres import free_port
+from tests.fix_postgres import PostgresServer, free_port
 from tests.fix_proxy import ROOT, Database, clean_environment
 
 
@@ -247,6 +247,34 @@ def test_an_interrupted_move_is_undone_before_the_command_ends(shop: Database, w
         storages = "SELECT DISTINCT storage_mode FROM kameleon.entities"
         assert session.execute(storages).fetchall() == [("shared",)]
         assert session.execute("SELECT count(*) FROM maker").fetchone() == (20000,)
+
+
+def test_a_move_whose_proxy_is_killed(shop: Database, postgres: PostgresServer, new_proxy: Any) -> None:
+    with psycopg.connect(shop.proxied, autocommit=True) as session:
+        session.execute("INSERT INTO maker SELECT n, 'more' FROM generate_series(51, 20000) AS n")
+        doomed = new_proxy(upstream=postgres.dsn(shop.name))
+        dsn = doomed.url(shop.name, user="postgres")
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "proxy", "materialize", "maker", "--batch-size", "1", "--dsn", dsn],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        while "copying" not in process.stdout.readline():
+            assert process.poll() is None
+        doomed.kill()
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert told.startswith("kameleon: ")
+        assert "Traceback" not in told
+        assert session.execute("SELECT count(*) FROM maker").fetchone() == (20000,)
+    assert "public.maker: 20000 rows are in dedicated storage now" in done(
+        "materialize", "maker", "--dsn", shop.proxied
+    )
 
 
 COMMANDS = ["entities", "adopt", "forget", "materialize", "dematerialize", "migrations", "mcp"]
