@@ -1,7 +1,8 @@
 -- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
-GRANT SELECT ON kameleon.entities, kameleon.migrations, kameleon.schema_changes, kameleon.query_stats, kameleon.settings TO PUBLIC;
+GRANT SELECT ON kameleon.entities, kameleon.migrations, kameleon.schema_changes, kameleon.query_stats, kameleon.settings,
+                kameleon.suggestions, kameleon.materialization_candidates TO PUBLIC;
 -- the owner of the database, and who has the owner's role
 GRANT INSERT, UPDATE, DELETE ON kameleon.settings TO pg_database_owner;
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA kameleon FROM PUBLIC;
@@ -22,7 +23,7 @@ BEGIN
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'begin_migration', 'migration_step', 'fail_migration', 'request_of_migration', 'is_running', 'speak_english', 'raise_again', 'move_entity', 'pause_migration', 'resume_migration', 'cancel_migration', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
                              'mark_clustered', 'revive_indexes', 'dedicate', 'acting_role', 'refuse_shell',
-                             'temporary_views', 'known_settings', 'may_see', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'toasted', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
+                             'temporary_views', 'known_settings', 'may_see', 'simulate', 'simulate_entity', 'simulation_plan', 'simulated_shapes', 'estimated_rows', 'counted', 'prefixed', 'filled_statement', 'measure_twice', 'measure_once', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'toasted', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                -- in the place of PostgreSQL's own
                OR p.proname LIKE 'pg\_%'
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|parts|unpack|follow|copied|stashed)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')

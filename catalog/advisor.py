@@ -1,0 +1,82 @@
+"""Asks the database for the facts that advice is made of, and writes down what was suggested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from catalog.metrics import MaterializationPolicy, QueryMetrics
+from catalog.suggestion_engine import Advice, EntityState, SuggestionEngine
+from catalog.uses import EntityUse
+
+_ADD = "SELECT kameleon.add_suggestion($1, $2, $3, $4, $5, $6, $7, $8)"
+
+
+async def read_state(
+    connection: asyncpg.Connection[Any],
+    entity_id: int,
+    columns: Collection[str],
+    search_path: str,
+    way_back: bool = False,
+) -> EntityState | None:
+    """None for an entity that is gone. `columns`: those that are read. `way_back`: tell whether it can be shared."""
+    text = await connection.fetchval(
+        "SELECT kameleon.entity_facts($1, $2, $3, $4)", entity_id, sorted(columns), search_path, way_back, timeout=10
+    )
+    return None if text is None else _state(entity_id, json.loads(text))
+
+
+def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
+    return EntityState(
+        entity_id=entity_id,
+        name=raw["name"],
+        storage_mode=raw["storage_mode"],
+        rows=raw["rows"],
+        row_us=raw["row_us"],
+        document_us=raw["document_us"],
+        sampled=raw["sampled"],
+        distinct=raw["distinct"],
+        indexes=tuple(map(tuple, raw["indexes"])),
+        can_be_shared=raw["can_be_shared"],
+        moved_at=None if raw["moved_at"] is None else datetime.fromisoformat(raw["moved_at"]),
+        tied_to=tuple(raw["tied_to"]),
+        quoted=raw["quoted"],
+    )
+
+
+async def advise_query(
+    connection: asyncpg.Connection[Any],
+    policy: MaterializationPolicy,
+    metrics: QueryMetrics,
+    uses: Sequence[EntityUse],
+    search_path: str,
+) -> tuple[Advice, ...]:
+    """What would make a statement faster. `search_path`: the session's, for the names in what is suggested.
+
+    Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
+    """
+    states = [await read_state(connection, use.entity_id, use.fields, search_path) for use in uses]
+    found = SuggestionEngine(policy).evaluate_query(metrics, [each for each in states if each is not None], uses)
+    await remember(connection, found)
+    return found
+
+
+async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice]) -> None:
+    """For the view kameleon.suggestions."""
+    for each in advice:
+        told = each.suggestion
+        await connection.execute(
+            _ADD,
+            each.entity_id,
+            each.kind,
+            list(each.columns),
+            told.reason,
+            told.evidence,
+            told.priority,
+            each.gain,
+            each.spent_ms,
+        )

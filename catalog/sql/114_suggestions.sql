@@ -1,0 +1,183 @@
+-- Suggestions: the facts that they are made of, what is shown of them, and the measuring of their gain. Re-created on
+-- every install. When to suggest what is decided in catalog/suggestion_engine.py.
+
+-- --- facts ---
+
+-- An entity as advice sees it, its name written for this search_path. Reads at most `sample` rows, and of documents only
+-- values of PostgreSQL's own types: nothing that belongs to a user is called here, where it would have the installer's
+-- rights. `way_back`: whether it is worked out that the entity could be kept in shared storage.
+CREATE OR REPLACE FUNCTION kameleon.entity_facts(entity int, columns text[], path text, way_back boolean DEFAULT false, sample int DEFAULT 4000) RETURNS json
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    definition kameleon.kdb_entity_definitions;
+    stored regclass;
+    total float8;
+    estimates jsonb := '{}';
+    read_list text;
+    other_list text;
+    started timestamptz;
+    row_us float8 := 0;
+    document_us float8 := 0;
+    took float8;
+    found bigint := 0;
+    field record;
+    seen record;
+    shown text;
+    tied text[];
+    can_be_shared boolean := false;
+BEGIN
+    SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    IF definition.entity_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF definition.storage_mode = 'shared' THEN
+        stored := to_regclass(format('kameleon.%I', kameleon.child_name(definition)));
+    ELSE
+        stored := definition.relid;
+    END IF;
+    -- as much as the table is sampled, whether or not anybody has analyzed it
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM ONLY %s WHERE ctid < ''(64,0)'') AS r', stored) INTO found;
+    total := found * greatest(1, pg_relation_size(stored) / current_setting('block_size')::float8 / 64);
+    SELECT greatest(total, c.reltuples) INTO total FROM pg_class c WHERE c.oid = stored AND c.relpages >= pg_relation_size(stored) / current_setting('block_size')::int;
+    total := coalesce(total, found * greatest(1, pg_relation_size(stored) / current_setting('block_size')::float8 / 64));
+
+    -- as values where PostgreSQL's own types are all that is called, as texts otherwise
+    SELECT string_agg(CASE WHEN a.attgenerated = '' AND t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace
+                           THEN format('count(v.%I)', f.field_name) END, ', ') INTO read_list
+    FROM kameleon.kdb_field_definitions f JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum JOIN pg_type t ON t.oid = a.atttypid
+    WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns);
+    SELECT string_agg(format('count(%s)', kameleon.stored_text(definition, f.attnum)), ', ') INTO other_list
+    FROM kameleon.kdb_field_definitions f JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum JOIN pg_type t ON t.oid = a.atttypid
+    WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns)
+      AND NOT (a.attgenerated = '' AND t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace);
+    FOR round IN 1 .. 2 LOOP
+        started := clock_timestamp();
+        EXECUTE format('SELECT count(*) FROM (SELECT * FROM ONLY %s LIMIT %s) AS r', stored, sample) INTO found;
+        took := extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1);
+        row_us := CASE WHEN round = 1 THEN took ELSE least(row_us, took) END;
+        IF definition.storage_mode = 'shared' THEN
+            started := clock_timestamp();
+            EXECUTE format('SELECT %s FROM (SELECT * FROM kameleon.kdb_read_%s LIMIT %s) AS v', coalesce(read_list, 'count(*)'), entity, sample);
+            took := extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1);
+            IF other_list IS NOT NULL THEN
+                started := clock_timestamp();
+                EXECUTE format('SELECT %s FROM (SELECT * FROM ONLY %s LIMIT %s) AS r', other_list, stored, sample);
+                took := took + greatest(0, extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1) - row_us);
+            END IF;
+        END IF;
+        document_us := CASE WHEN round = 1 THEN took ELSE least(document_us, took) END;
+    END LOOP;
+    IF definition.storage_mode = 'dedicated' THEN
+        -- what is done with a row costs about as much as to get at it
+        document_us := 2 * row_us;
+    END IF;
+
+    FOR field IN
+        SELECT f.field_name, f.attnum, s.n_distinct
+        FROM kameleon.kdb_field_definitions f
+        JOIN pg_class c ON c.oid = definition.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = f.field_name AND NOT s.inherited
+        WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns)
+    LOOP
+        IF definition.storage_mode = 'shared' THEN
+            -- as ANALYZE estimates it: values that were seen once tell of those that were not seen
+            EXECUTE format('SELECT count(*)::float8 AS d, count(*) FILTER (WHERE v.n = 1)::float8 AS f1, sum(v.n)::float8 AS n'
+                           ' FROM (SELECT count(*) AS n FROM (SELECT %s AS value FROM (%s) AS r LIMIT %s) AS s WHERE s.value IS NOT NULL GROUP BY s.value) AS v',
+                           kameleon.stored_text(definition, field.attnum), kameleon.sample_query(stored, total, sample), sample) INTO seen;
+            CONTINUE WHEN coalesce(seen.n, 0) = 0;
+            estimates := estimates || jsonb_build_object(field.field_name,
+                least(total, greatest(seen.d, seen.n * seen.d / greatest(seen.n - seen.f1 + seen.f1 * seen.n / greatest(total, seen.n), 1))));
+        ELSIF field.n_distinct IS NOT NULL AND field.n_distinct <> 0 THEN
+            estimates := estimates || jsonb_build_object(field.field_name, CASE WHEN field.n_distinct < 0 THEN -field.n_distinct * total ELSE field.n_distinct END);
+        END IF;
+    END LOOP;
+
+    IF way_back AND definition.storage_mode = 'dedicated' THEN
+        BEGIN
+            PERFORM kameleon.refuse_obstacles(ARRAY(SELECT t FROM kameleon.tied_entities(definition.relid, 'dedicated') AS t));
+            RAISE EXCEPTION USING ERRCODE = 'KDB09', MESSAGE = 'nothing stands in the way';
+        EXCEPTION
+            WHEN SQLSTATE 'KDB09' THEN
+                can_be_shared := true;
+            WHEN feature_not_supported THEN
+                NULL;
+        END;
+    END IF;
+
+    -- for this one moment, the names as the session would write them
+    PERFORM set_config('search_path', path, true);
+    shown := definition.relid::regclass::text;
+    tied := ARRAY(SELECT t.relid::regclass::text FROM kameleon.tied_entities(definition.relid, definition.storage_mode) AS t WHERE t.relid <> definition.relid);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN json_build_object(
+        'name', shown, 'storage_mode', definition.storage_mode, 'rows', total, 'row_us', row_us, 'document_us', greatest(document_us, row_us),
+        'sampled', found, 'distinct', estimates, 'tied_to', tied,
+        'quoted', (SELECT coalesce(json_object_agg(f.field_name, quote_ident(f.field_name)), '{}') FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped),
+        'indexes', (SELECT coalesce(json_agg(ARRAY(SELECT coalesce(a.attname, '') FROM unnest(x.indkey) WITH ORDINALITY AS k (attnum, number)
+                                                   LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+                                                   WHERE k.number <= x.indnkeyatts ORDER BY k.number)), '[]')
+                    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam
+                    WHERE x.indrelid = definition.relid AND x.indisvalid AND x.indpred IS NULL AND m.amname IN ('btree', 'hash')),
+        'can_be_shared', can_be_shared,
+        'moved_at', (SELECT max(l.changed_at) FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity));
+END
+$$;
+
+-- A field as text, in a row of the table that holds the documents.
+CREATE OR REPLACE FUNCTION kameleon.stored_text(definition kameleon.kdb_entity_definitions, attribute int2) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('r.data ->> %L', f.field_key)
+    FROM kameleon.kdb_field_definitions f WHERE f.entity_id = definition.entity_id AND f.attnum = attribute
+$$;
+
+-- Rows from all over a table, about three times as many as are wanted.
+CREATE OR REPLACE FUNCTION kameleon.sample_query(stored regclass, total float8, sample int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT * FROM ONLY %s', stored)
+           || CASE WHEN total > 3.0 * sample THEN format(' TABLESAMPLE SYSTEM (%s)', round((300.0 * sample / total)::numeric, 6)) ELSE '' END
+$$;
+
+-- --- suggestions ---
+
+CREATE OR REPLACE FUNCTION kameleon.add_suggestion(entity int, kind text, columns text[], reason text, evidence text, priority text, gain float8, spent_ms float8) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO kameleon.kdb_suggestions AS s (entity_id, kind, columns, reason, evidence, priority, gain, spent_ms)
+    SELECT entity, kind, columns::name[], reason, evidence, priority, gain, spent_ms
+    WHERE EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity)
+    ON CONFLICT (entity_id, kind, columns) DO UPDATE SET
+        reason = excluded.reason, evidence = excluded.evidence, priority = excluded.priority, gain = excluded.gain,
+        spent_ms = excluded.spent_ms, times = s.times + 1, last_suggested = now()
+$$;
+
+DROP VIEW IF EXISTS kameleon.materialization_candidates;
+DROP VIEW IF EXISTS kameleon.suggestions;
+CREATE VIEW kameleon.suggestions AS
+    SELECT e.relid::regclass::text AS entity_name, s.reason, s.evidence,
+           CASE s.kind WHEN 'index' THEN format('CREATE INDEX ON %s (%s)', e.relid::regclass, (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number) FROM unnest(s.columns) WITH ORDINALITY AS c (name, number)))
+                       ELSE format('CALL kameleon.%s_entity(%L)', s.kind, e.relid::regclass) END AS action,
+           s.priority, s.gain, s.times, s.first_suggested, s.last_suggested
+    FROM kameleon.kdb_suggestions s JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+    WHERE kameleon.may_see(e.relid)
+      AND CASE s.kind WHEN 'materialize' THEN e.storage_mode = 'shared'
+                      WHEN 'dematerialize' THEN e.storage_mode = 'dedicated'
+                      -- until there is one that begins with these columns
+                      ELSE NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = e.relid AND x.indisvalid AND x.indpred IS NULL AND s.columns =
+                                       ARRAY(SELECT a.attname FROM generate_series(1, cardinality(s.columns)) AS g
+                                             JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[g - 1] AND x.indkey[g - 1] > 0 ORDER BY g)) END
+    ORDER BY array_position(ARRAY['high', 'medium', 'low'], s.priority), s.gain * s.spent_ms DESC;
+COMMENT ON VIEW kameleon.suggestions IS 'What would make statements on the entities that you may read or own faster, and has not been done yet.';
+
+CREATE VIEW kameleon.materialization_candidates AS
+    SELECT e.relid::regclass::text AS entity_name,
+           -- ms of the last day that dedicated storage is estimated to have saved; without an estimate a tenth of all
+           round((coalesce(s.gain, 0.1) * a.total_ms)::numeric, 1)::float8 AS score,
+           coalesce(s.reason, CASE WHEN a.joins > 0 THEN format('%s statements joined it in a day', a.joins) ELSE format('%s statements used it in a day', a.calls) END) AS top_reason,
+           a.calls, a.joins, a.total_ms, s.gain, format('CALL kameleon.materialize_entity(%L)', e.relid::regclass) AS action
+    FROM kameleon.kdb_entity_definitions e
+    CROSS JOIN LATERAL (SELECT coalesce(sum(v.calls), 0)::bigint AS calls, coalesce(sum(v.joins), 0)::bigint AS joins, coalesce(sum(v.execution_time_ms), 0) AS total_ms
+                        FROM kameleon.kdb_entity_activity v
+                        WHERE v.entity_id = e.entity_id AND v.storage_mode = 'shared' AND v.since > now() - interval '1 day') AS a
+    LEFT JOIN kameleon.kdb_suggestions s ON s.entity_id = e.entity_id AND s.kind = 'materialize'
+    WHERE e.storage_mode = 'shared' AND (a.calls > 0 OR s.entity_id IS NOT NULL) AND kameleon.may_see(e.relid)
+    ORDER BY score DESC;
+COMMENT ON VIEW kameleon.materialization_candidates IS 'Entities in shared storage that are used, those first that dedicated storage would save most time.';

@@ -1,0 +1,352 @@
+"""What would make statements faster, worked out from what was measured. Pure: facts in, suggestions out.
+
+A slow statement gets advice only where it helps. The parts of its time that could be saved are estimated:
+
+    a missing index         the reading of all rows, where only few of them meet the statement's conditions
+    dedicated storage       what reading a row's columns from its document costs more than reading them from a table
+    nothing of the two      then there is no suggestion
+
+How long reading takes is measured on a sample, on the same server and a moment later (`kameleon.entity_facts`), so the
+estimate holds for this machine and its load. `kameleon.simulate` measures the gain of dedicated storage itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from catalog.metrics import EntityStats, MaterializationPolicy, MaterializationSuggestion, Priority, QueryMetrics
+from catalog.quoting import quote_name, quote_value
+from catalog.uses import EntityUse
+
+#: Advice that saves less than this part of the time is not worth a change of the schema.
+MINIMUM_GAIN = 0.3
+#: Nothing saves more: the round trip and the result stay.
+_MOST_GAIN = 0.95
+#: An index that leads to more than this part of the rows is not used.
+_SELECTIVE = 0.05
+#: Reading by an index costs a row this many times as much as reading all of them in order.
+_INDEX_COST = 4
+_ADVISED = frozenset(("SELECT", "UPDATE", "DELETE", "MERGE", "EXECUTE", "DECLARE", "COPY"))
+
+SLOW = "reading documents takes much of this statement's time"
+NO_INDEX = "no index fits the conditions of this statement"
+MANY_JOINS = "it is joined often, and kept in shared storage"
+MANY_CALLS = "it is used often, and kept in shared storage"
+UNUSED = "nobody uses it, and it is kept in dedicated storage"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityState:
+    """An entity as it is now."""
+
+    entity_id: int
+    name: str
+    """As SQL writes it, with a schema where it needs one."""
+    storage_mode: str
+    rows: float
+    """Estimated."""
+    row_us: float = 0.0
+    """Measured on a sample: microseconds for one row, of which nothing is read but that it is there."""
+    document_us: float = 0.0
+    """Likewise, and the fields of the use in question are read. As `row_us` in dedicated storage."""
+    sampled: int = 0
+    """Rows of that sample."""
+    distinct: Mapping[str, float] | None = None
+    """Different values of a column, estimated; columns of which nothing is known are missing."""
+    indexes: tuple[tuple[str, ...], ...] = ()
+    """Key columns of each index that any statement may use: valid, and not partial."""
+    can_be_shared: bool = False
+    moved_at: datetime | None = None
+    """When it last changed, or its storage did."""
+    tied_to: tuple[str, ...] = ()
+    """Entities that move with it, because foreign keys tie them to it."""
+    quoted: Mapping[str, str] | None = None
+    """Its columns as SQL writes them."""
+
+    def column(self, name: str) -> str:
+        return quote_name(name) if self.quoted is None or name not in self.quoted else self.quoted[name]
+
+    def different(self, column: str) -> float | None:
+        return None if self.distinct is None else self.distinct.get(column)
+
+    def has_index(self, column: str) -> bool:
+        return any(columns[:1] == (column,) for columns in self.indexes)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A suggestion, with what the proxy needs to keep count of it."""
+
+    entity_id: int
+    kind: Literal["index", "materialize", "dematerialize"]
+    gain: float
+    """The part of the time that it is estimated to save, 0 to 1; 0 where it does not save time."""
+    spent_ms: float
+    """What the statement took, or all statements of the window."""
+    suggestion: MaterializationSuggestion
+    columns: tuple[str, ...] = ()
+    """Of the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a statement comes to an entity's rows."""
+
+    state: EntityState
+    use: EntityUse
+    selected: float
+    """Rows that meet its own conditions."""
+
+
+class SuggestionEngine:
+    def __init__(self, policy: MaterializationPolicy) -> None:
+        self._policy = policy
+
+    # --- one statement ---
+
+    def evaluate_query(
+        self, metrics: QueryMetrics, states: Sequence[EntityState], uses: Sequence[EntityUse]
+    ) -> tuple[Advice, ...]:
+        """What would make this statement faster; the most promising first, and nothing that does not help."""
+        policy = self._policy
+        is_slow = metrics.execution_time_ms > policy.execution_time_threshold_ms
+        if not policy.enabled or not (is_slow or metrics.row_count > policy.row_count_threshold):
+            return ()
+        if metrics.query_type not in _ADVISED or metrics.execution_time_ms <= 0:
+            return ()
+        by_id = {state.entity_id: state for state in states}
+        looks = {
+            use.entity_id: self._look(by_id[use.entity_id], use, metrics) for use in uses if use.entity_id in by_id
+        }
+        index = self._index(metrics, looks)
+        dedicated = self._dedicated(metrics, looks)
+        if index is not None and (dedicated is None or index.gain >= 0.8 * dedicated.gain):
+            return (index,)
+        return () if dedicated is None else (dedicated,)
+
+    def _look(self, state: EntityState, use: EntityUse, metrics: QueryMetrics) -> _Look:
+        selected = state.rows * _fraction(state, use.equal)
+        if use.is_plain and not use.is_limited:
+            # each row that meets the conditions was returned or changed
+            selected = min(selected, float(metrics.row_count)) if use.equal else float(metrics.row_count)
+        return _Look(state, use, selected)
+
+    def _index(self, metrics: QueryMetrics, looks: Mapping[int, _Look]) -> Advice | None:
+        best: Advice | None = None
+        for look in looks.values():
+            state = look.state
+            if _reads_few(look, looks) or state.rows < 1:
+                continue
+            for columns, found, condition in _candidates(look, looks):
+                if found > _SELECTIVE * state.rows:
+                    continue
+                part = min(_MOST_GAIN, 1.5 * state.rows * state.document_us / 1000 / metrics.execution_time_ms)
+                gain = part * (1 - min(1.0, _INDEX_COST * found / state.rows))
+                if gain < MINIMUM_GAIN or (best is not None and best.gain >= gain):
+                    continue
+                keys = ", ".join(map(state.column, columns))
+                found_rows = "one" if found < 1.5 else _count(found)
+                evidence = (
+                    f"It took {_ms(metrics.execution_time_ms)} and reads all of about {_count(state.rows)} rows of"
+                    f" {state.name}; about {found_rows} of them {'meets' if found < 1.5 else 'meet'} {condition}."
+                    f" Expected gain: about {_percent(gain)} of the time, estimated from {_us(state.document_us)} that"
+                    f" reading a row took in a sample of {state.sampled:,}."
+                )
+                suggestion = MaterializationSuggestion(
+                    entity_name=state.name,
+                    reason=f"{state.name}: {NO_INDEX}",
+                    evidence=evidence,
+                    action=f"CREATE INDEX ON {state.name} ({keys})",
+                    priority=self._priority(gain * metrics.execution_time_ms),
+                )
+                best = Advice(state.entity_id, "index", gain, metrics.execution_time_ms, suggestion, columns)
+        return best
+
+    def _dedicated(self, metrics: QueryMetrics, looks: Mapping[int, _Look]) -> Advice | None:
+        costs: list[tuple[float, _Look, float]] = []
+        for look in looks.values():
+            state = look.state
+            if state.storage_mode != "shared":
+                continue
+            read = _found_by_index(look, looks) if _reads_few(look, looks) else state.rows
+            costs.append((read * max(0.0, state.document_us - state.row_us) / 1000, look, read))
+        if not costs:
+            return None
+        costs.sort(key=lambda each: each[0], reverse=True)
+        saved, look, read = costs[0]
+        state = look.state
+        moved = {state.name, *state.tied_to}
+        # those that move with it are faster, too
+        saved += sum(cost for cost, other, _ in costs[1:] if other.state.name in moved)
+        gain = min(_MOST_GAIN, saved / metrics.execution_time_ms)
+        if gain < MINIMUM_GAIN:
+            return None
+        evidence = (
+            f"It took {_ms(metrics.execution_time_ms)} and reads about {_count(read)} rows of {state.name}. Their"
+            f" columns are in documents, which costs about {_us(state.document_us - state.row_us)} a row more, as"
+            f" measured in a sample of {state.sampled:,}. Expected gain: about {_percent(gain)} of the time;"
+            f" SELECT * FROM kameleon.simulate({quote_value(state.name)}) measures it."
+        )
+        suggestion = MaterializationSuggestion(
+            entity_name=state.name,
+            reason=f"{state.name}: {SLOW}",
+            evidence=evidence,
+            action=_materialize(state),
+            priority=self._priority(saved),
+        )
+        return Advice(state.entity_id, "materialize", gain, metrics.execution_time_ms, suggestion)
+
+    # --- history ---
+
+    def evaluate_entity(self, state: EntityState, stats: EntityStats, now: datetime) -> tuple[Advice, ...]:
+        """What the use of an entity over the policy's windows suggests."""
+        if not self._policy.enabled:
+            return ()
+        found = self._often_used(state, stats) if state.storage_mode == "shared" else self._unused(state, stats, now)
+        return () if found is None else (found,)
+
+    def _often_used(self, state: EntityState, stats: EntityStats) -> Advice | None:
+        policy = self._policy
+        joined = stats.joins >= policy.join_frequency_threshold
+        if not stats.calls or not (joined or stats.calls >= policy.access_frequency_threshold):
+            return None
+        mean = stats.total_ms / stats.calls
+        # more than the rows that it has are not read at a time, and of those no more than the time allows
+        saved = min(state.rows * max(0.0, state.document_us - state.row_us) / 1000, mean)
+        gain = min(_MOST_GAIN, saved / mean) if mean else 0.0
+        if gain < MINIMUM_GAIN or saved * stats.calls < policy.execution_time_threshold_ms:
+            return None
+        hours = policy.access_frequency_window_hours
+        evidence = (
+            f"{stats.calls:,} statements in {_hours(hours)} took {_ms(stats.total_ms)} together, {_ms(mean)} each;"
+            f" {stats.joins:,} joined it in {_hours(policy.join_frequency_window_hours)}. It has about"
+            f" {_count(state.rows)} rows, and reading one costs about {_us(state.document_us - state.row_us)} more"
+            f" from a document, as measured in a sample of {state.sampled:,}. Expected gain: up to {_percent(gain)} of the"
+            f" time; SELECT * FROM kameleon.simulate({quote_value(state.name)}) measures it."
+        )
+        reason = f"{state.name}: {MANY_JOINS if joined else MANY_CALLS}"
+        priority = self._priority(saved * stats.calls / 10)
+        suggestion = MaterializationSuggestion(state.name, reason, evidence, _materialize(state), priority)
+        return Advice(state.entity_id, "materialize", gain, stats.total_ms, suggestion)
+
+    def _unused(self, state: EntityState, stats: EntityStats, now: datetime) -> Advice | None:
+        window = timedelta(
+            hours=max(self._policy.join_frequency_window_hours, self._policy.access_frequency_window_hours)
+        )
+        latest = max((each for each in (stats.last_used, state.moved_at) if each is not None), default=None)
+        if not state.can_be_shared or latest is None or now - latest < window:
+            return None
+        evidence = (
+            f"No statement has named it for {_hours(window.total_seconds() / 3600)}."
+            " Expected gain: none in time; its columns can then be added and dropped without touching a row."
+        )
+        action = f"CALL kameleon.dematerialize_entity({quote_value(state.name)})"
+        suggestion = MaterializationSuggestion(state.name, f"{state.name}: {UNUSED}", evidence, action, "low")
+        return Advice(state.entity_id, "dematerialize", 0.0, 0.0, suggestion)
+
+    def _priority(self, saved_ms: float) -> Priority:
+        """By the time saved, against what the policy calls slow."""
+        slow = self._policy.execution_time_threshold_ms
+        return "high" if saved_ms >= 5 * slow else "medium" if saved_ms >= slow else "low"
+
+
+def _fraction(state: EntityState, columns: frozenset[str]) -> float:
+    """The part of the rows in which these columns have given values; 1 where nothing is known."""
+    fraction = 1.0
+    for column in columns:
+        different = state.different(column)
+        if different:
+            fraction /= different
+    return max(fraction, 1 / state.rows) if state.rows >= 1 else 1.0
+
+
+def _reads_few(look: _Look, looks: Mapping[int, _Look]) -> bool:
+    """An index leads to the rows, as far as can be told."""
+    state, use = look.state, look.use
+    if any(state.has_index(column) for column in use.equal | use.ranges):
+        return True
+    if use.is_limited and use.order and state.has_index(use.order[0]):
+        return True
+    return any(
+        state.has_index(join.column) and _is_driver(looks.get(join.other), look, join.column) for join in use.joins
+    )
+
+
+def _found_by_index(look: _Look, looks: Mapping[int, _Look]) -> float:
+    joined = [_matched(looks[join.other], look, join.column) for join in look.use.joins if join.other in looks]
+    return min([look.selected, *joined])
+
+
+def _is_driver(other: _Look | None, look: _Look, column: str) -> bool:
+    """The other side finds so few rows that they are looked up here one by one."""
+    return other is not None and _matched(other, look, column) <= _SELECTIVE * look.state.rows
+
+
+def _matched(other: _Look, look: _Look, column: str) -> float:
+    """Rows here that join with the rows that the other side finds."""
+    different = look.state.different(column) or max(1.0, other.state.rows)
+    return other.selected * max(1.0, look.state.rows / different)
+
+
+def _candidates(look: _Look, looks: Mapping[int, _Look]) -> list[tuple[tuple[str, ...], float, str]]:
+    """Indexes that might help: key columns, the rows that they lead to, and the condition in words."""
+    state, use = look.state, look.use
+    found: list[tuple[tuple[str, ...], float, str]] = []
+    known = [column for column in use.equal if state.different(column)]
+    if known:
+        known.sort(key=lambda column: (-(state.different(column) or 0), column))
+        keys = _needed(known, lambda columns: state.rows * _fraction(state, frozenset(columns)))
+        rows = min(state.rows * _fraction(state, frozenset(keys)), max(look.selected, 1.0))
+        words = " and ".join(f"the condition on {state.column(column)}" for column in keys)
+        if use.is_limited and use.order and not set(use.order) & set(keys):
+            keys = [*keys, *use.order]
+        found.append((tuple(keys), rows, words))
+    elif use.ranges and use.is_plain and not use.equal:
+        column = min(use.ranges)
+        found.append(((column,), look.selected, f"the condition on {state.column(column)}"))
+    for join in use.joins:
+        other = looks.get(join.other)
+        if other is not None and not state.has_index(join.column) and _is_driver(other, look, join.column):
+            column = state.column(join.column)
+            found.append(((join.column,), _matched(other, look, join.column), f"the join on {column}"))
+    return found
+
+
+def _needed(columns: list[str], rows: Callable[[list[str]], float]) -> list[str]:
+    """The first of them, and further ones as long as each at least halves what is found, three at most."""
+    keys = columns[:1]
+    for column in columns[1:3]:
+        if rows([*keys, column]) > max(1.0, rows(keys) / 2):
+            break
+        keys.append(column)
+    return keys
+
+
+def _materialize(state: EntityState) -> str:
+    return f"CALL kameleon.materialize_entity({quote_value(state.name)})"
+
+
+def _count(number: float) -> str:
+    """To two digits: it is an estimate."""
+    whole = round(number)
+    digits = len(str(whole))
+    return f"{round(whole, 2 - digits) if digits > 2 else whole:,}"
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms" if milliseconds < 100 else f"{milliseconds:,.0f} ms"
+
+
+def _us(microseconds: float) -> str:
+    return f"{microseconds:.2g} microseconds" if microseconds < 100 else f"{microseconds:,.0f} microseconds"
+
+
+def _hours(hours: float) -> str:
+    return "an hour" if hours == 1 else f"{hours:g} hours"
+
+
+def _percent(part: float) -> str:
+    return f"{part * 100:.0f} %"

@@ -1,0 +1,182 @@
+"""The facts that advice is made of, what is shown of it, and the gain of dedicated storage measured."""
+
+import json
+
+import psycopg
+import pytest
+
+from tests.catalog.fix_catalog import rows
+
+SETUP = [
+    "CREATE TABLE customers (id int PRIMARY KEY, city text)",
+    "CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers, status text, placed timestamptz)",
+]
+
+
+@pytest.fixture
+def shop(catalog):
+    """Two shared tables with 1,000 and 20,000 rows."""
+    session = catalog.session()
+    for statement in SETUP:
+        session.execute(statement)
+    customers, orders = catalog.views("customers")["insert"], catalog.views("orders")["insert"]
+    session.execute(f"INSERT INTO {customers} SELECT n, 'city ' || n % 40 FROM generate_series(1, 1000) AS n")
+    session.execute(
+        f"INSERT INTO {orders} SELECT n, 1 + n % 1000, 'status ' || n % 4, now() FROM generate_series(1, 20000) AS n"
+    )
+    return session
+
+
+def facts(session, table, *columns, path="public"):
+    found = session.execute(
+        "SELECT kameleon.entity_facts(e.entity_id, %s, %s, true) FROM kameleon.kdb_entity_definitions e"
+        " WHERE e.relid = %s::regclass",
+        (list(columns), path, table),
+    ).fetchone()
+    return found[0] if not isinstance(found[0], str) else json.loads(found[0])
+
+
+def test_facts_of_documents(shop):
+    found = facts(shop, "orders", "customer_id", "status", "id")
+    assert found["name"] == "orders"
+    assert found["rows"] == pytest.approx(20_000, rel=0.05)
+    assert found["distinct"]["status"] == 4
+    assert found["distinct"]["customer_id"] == pytest.approx(1000, rel=0.3)
+    assert found["distinct"]["id"] == pytest.approx(20_000, rel=0.2)
+    assert found["indexes"] == [["id"]]
+    assert found["tied_to"] == ["customers"]
+    assert 0 < found["row_us"] < found["document_us"]
+    assert facts(shop, "orders", path="pg_catalog")["name"] == "public.orders"
+
+
+def test_facts_of_a_table_tell_whether_there_is_a_way_back(shop):
+    shop.execute("CALL kameleon.materialize_entity('orders')")
+    shop.execute("ANALYZE orders")
+    found = facts(shop, "orders", "status")
+    assert (found["storage_mode"], found["can_be_shared"]) == ("dedicated", True)
+    assert found["distinct"] == {"status": 4}
+    shop.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    shop.execute("CREATE TRIGGER t BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION f()")
+    assert facts(shop, "orders")["can_be_shared"] is False
+
+
+def test_simulate_tells_both_times_and_leaves_nothing_behind(shop):
+    before = rows(shop, "SELECT count(*) FROM pg_class")
+    found = rows(shop, "SELECT shape, shared_ms, dedicated_ms, gain, rows, sampled FROM kameleon.simulate('orders')")
+    assert [shape for shape, *_ in found] == [
+        "made up: reading all columns of all rows",
+        "made up: one row by its primary key",
+        "made up: a join by foreign key orders_customer_id_fkey, all rows",
+    ]
+    for _, shared, dedicated, gain, count, sampled in found:
+        assert gain == pytest.approx(1 - dedicated / shared, abs=0.3 if shared < 0.01 else 0.01)
+        assert (count, sampled) == (20_000, 1)
+    assert found[0][3] > 0
+    assert rows(shop, "SELECT count(*) FROM pg_class") == before
+    assert rows(shop, "SELECT storage_mode FROM kameleon.entities WHERE entity_name = 'orders'") == [("shared",)]
+
+
+def test_simulate_reads_a_sample_of_more_rows_than_it_may_copy(shop):
+    found = rows(shop, "SELECT rows, sampled FROM kameleon.simulate('orders', max_rows => 5000)")
+    assert found[0][0] == 5000
+    assert found[0][1] == pytest.approx(0.25, rel=0.1)
+
+
+def test_simulate_replays_statements_whose_text_was_recorded(shop):
+    shop.execute("SELECT kameleon.make_metric_days((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date)")
+    (orders,) = rows(shop, "SELECT entity_id FROM kameleon.entities WHERE entity_name = 'orders'")
+    for number, statement in enumerate(
+        [
+            "SELECT status, count(*) FROM orders WHERE status = ? GROUP BY 1 LIMIT ?",
+            "SELECT count(*) FROM orders WHERE nextval('orders_seen') > ?",
+            "SELECT * FROM orders WHERE f(?)",
+        ]
+    ):
+        shop.execute(
+            "SELECT kameleon.add_statement_shapes(%s, %s, %s, %s, %s)",
+            ([number], ["SELECT"], [f"{{{orders[0]}}}"], [0], [statement]),
+        )
+        shop.execute(
+            "SELECT kameleon.add_statement_days(%s::date[], %s, %s, %s, %s, %s, %s, %s, %s)",
+            (["today"], [number], ["shared"], [1], [0], [9.0], [9.0], [1], ["{1}"]),
+        )
+    shop.execute("CREATE SEQUENCE orders_seen")
+    found = rows(shop, "SELECT shape, shared_ms, dedicated_ms FROM kameleon.simulate('orders')")
+    recorded = [each for each in found if each[0].startswith("recorded")]
+    assert [shape for shape, *_ in recorded] == [
+        "recorded: SELECT status, count(*) FROM orders WHERE status = ? GROUP BY 1 LIMIT ?"
+    ]
+    assert recorded[0][1] > 0 and recorded[0][2] > 0
+    # it was tried, read-only
+    assert rows(shop, "SELECT is_called FROM orders_seen") == [(False,)]
+
+
+def test_simulate_is_for_those_who_may_read(catalog, shop):
+    shop.execute("CREATE ROLE sim_reader LOGIN")
+    try:
+        reader = catalog.session(user="sim_reader")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="orders"):
+            reader.execute("SELECT * FROM kameleon.simulate('orders')")
+        shop.execute("GRANT SELECT ON orders TO sim_reader")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="customers"):
+            reader.execute("SELECT * FROM kameleon.simulate('orders')")
+        shop.execute("GRANT SELECT ON customers TO sim_reader")
+        assert len(rows(reader, "SELECT * FROM kameleon.simulate('orders')")) == 3
+        reader.close()
+    finally:
+        shop.execute("REVOKE ALL ON orders, customers FROM sim_reader")
+        shop.execute("DROP ROLE sim_reader")
+
+
+def test_simulate_refuses_what_it_cannot_measure(shop):
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        shop.execute("SELECT * FROM kameleon.simulate('nothing')")
+    with pytest.raises(psycopg.errors.WrongObjectType):
+        shop.execute("SELECT * FROM kameleon.simulate('pg_class')")
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        shop.execute("SELECT * FROM kameleon.simulate('orders', budget => '0')")
+    with shop.transaction(), pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        shop.execute("SET TRANSACTION READ ONLY")
+        shop.execute("SELECT * FROM kameleon.simulate('orders')")
+    shop.execute("CALL kameleon.materialize_entity('orders')")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        shop.execute("SELECT * FROM kameleon.simulate('orders')")
+
+
+ADD = (
+    "SELECT kameleon.add_suggestion(entity_id, %s, %s, 'why', 'because', %s, 0.5, 100) FROM kameleon.entities"
+    " WHERE entity_name = 'orders'"
+)
+
+
+def test_suggestions_are_shown_until_they_are_followed(shop):
+    shop.execute(ADD, ("materialize", [], "medium"))
+    shop.execute(ADD, ("index", ["customer_id", "status"], "high"))
+    shop.execute(ADD, ("index", ["customer_id", "status"], "high"))
+    shown = "SELECT action, priority, times FROM kameleon.suggestions"
+    assert rows(shop, shown) == [
+        ("CREATE INDEX ON orders (customer_id, status)", "high", 2),
+        ("CALL kameleon.materialize_entity('orders')", "medium", 1),
+    ]
+    shop.execute(rows(shop, shown)[0][0])
+    assert [action for action, *_ in rows(shop, shown)] == ["CALL kameleon.materialize_entity('orders')"]
+    candidates = rows(shop, "SELECT entity_name, top_reason, action FROM kameleon.materialization_candidates")
+    assert candidates == [("orders", "why", "CALL kameleon.materialize_entity('orders')")]
+    shop.execute(rows(shop, shown)[0][0])
+    assert rows(shop, shown) == rows(shop, "SELECT * FROM kameleon.materialization_candidates") == []
+
+
+def test_suggestions_are_shown_to_those_who_may_see_the_entity(catalog, shop):
+    shop.execute(ADD, ("materialize", [], "medium"))
+    shop.execute("CREATE ROLE sug_reader LOGIN")
+    try:
+        reader = catalog.session(user="sug_reader")
+        assert rows(reader, "SELECT * FROM kameleon.suggestions") == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("SELECT kameleon.add_suggestion(1, 'index', '{id}', '', '', 'low', 0, 0)")
+        shop.execute("GRANT SELECT ON orders TO sug_reader")
+        assert len(rows(reader, "SELECT * FROM kameleon.suggestions")) == 1
+        reader.close()
+    finally:
+        shop.execute("REVOKE ALL ON orders FROM sug_reader")
+        shop.execute("DROP ROLE sug_reader")
