@@ -67,6 +67,11 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
         ("ALTER TABLE person ADD UNIQUE (loud) DEFERRABLE", "it has a deferrable unique constraint"),
         ("ALTER TABLE person ADD EXCLUDE (loud WITH =)", "it has an exclusion constraint"),
         ("ALTER TABLE person SET UNLOGGED", "it is unlogged"),
+        (
+            "CREATE ACCESS METHOD heap_too TYPE TABLE HANDLER heap_tableam_handler;"
+            " ALTER TABLE person SET ACCESS METHOD heap_too",
+            "its access method is not heap",
+        ),
         ("ALTER TABLE person REPLICA IDENTITY FULL", "it has a replica identity of its own"),
         ("CREATE PUBLICATION p FOR TABLE person", "it is published for logical replication"),
         ("CREATE PUBLICATION p FOR ALL TABLES", "it is published for logical replication"),

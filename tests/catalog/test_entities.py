@@ -247,6 +247,30 @@ def test_what_documents_cannot_honour_is_dedicated_at_once(catalog: CatalogDatab
     assert any(notice.startswith("NOTICE: ") and why in notice for notice in notices)
 
 
+def test_a_type_whose_input_function_is_not_written_in_c_is_kept_in_a_table(catalog: CatalogDatabase) -> None:
+    """Read views call immutable aliases of input functions; there is none of one that is not written in C."""
+    session = catalog.session("SET client_min_messages = warning")
+    for statement in (
+        # PostgreSQL's own languages validate that no function takes a cstring; one without a validator does not
+        "CREATE LANGUAGE unchecked HANDLER plpgsql_call_handler",
+        "CREATE TYPE shout",
+        "CREATE FUNCTION shout_in(cstring) RETURNS shout LANGUAGE unchecked AS 'BEGIN RETURN $1; END'",
+        "CREATE FUNCTION shout_out(shout) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout'",
+        "CREATE TYPE shout (INPUT = shout_in, OUTPUT = shout_out, LIKE = text)",
+        "CREATE DOMAIN loud AS shout",
+    ):
+        session.execute(statement.encode())
+    notices: list[str] = []
+    session.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+    session.execute("RESET client_min_messages")
+    for column in ("shout", "loud"):
+        session.execute(f"CREATE TABLE person (id int, said {column})".encode())
+        assert rows(session, "SELECT storage_mode FROM kameleon.entities") == [("dedicated",)], column
+        assert any("is not written in C" in notice for notice in notices)
+        notices.clear()
+        session.execute("DROP TABLE person")
+
+
 def test_a_change_of_type_past_the_proxy_is_refused(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     session.execute("CREATE TABLE person (id int)")

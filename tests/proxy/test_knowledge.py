@@ -17,7 +17,7 @@ def fault(monkeypatch):
         raise TypeError("unsupported: 'a secret'")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "route", fail)
+        patch.setattr(cache.QueryRouter, "route", fail)
         yield patch
 
 

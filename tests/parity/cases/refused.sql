@@ -10,4 +10,15 @@ do $$ begin perform * from t; end $$;
 -- refused: 0A000
 do $$ begin insert into t values (9); end $$;
 
+-- Bodies in strings: nobody sees what they say before it runs.
+create function counted() returns bigint language sql as 'select count(*) from t';
+create function moved() returns void language plpgsql as $$ begin update t set at = null where id = 1; end $$;
+create procedure put(i int) language plpgsql as $$ begin execute format('insert into t values (%s)', i); end $$;
+-- refused: 0A000
+select counted();
+-- refused: 0A000
+select moved();
+-- refused: 0A000
+call put(3);
+
 select * from t order by id;

@@ -209,6 +209,25 @@ alter table t add column m int unique deferrable;
 update t set n = n + 1;
 drop table t;
 
+-- only: 18
+create table booked (room int4range, during daterange, note text);
+-- only: 18
+insert into booked values ('[1,2)', '[2020-01-01,2020-02-01)', 'a'), ('[1,2)', '[2020-03-01,2020-04-01)', 'b');
+-- only: 18
+alter table booked add primary key (room, during without overlaps);
+-- only: 18
+insert into booked values ('[1,2)', '[2020-03-15,2020-05-01)', 'c');
+-- only: 18
+select * from booked order by during;
+-- only: 18
+create table stays (room int4range, during daterange, foreign key (room, period during) references booked (room, period during));
+-- only: 18
+insert into stays values ('[1,2)', '[2020-03-05,2020-03-07)');
+-- only: 18
+insert into stays values ('[1,2)', '[2021-03-05,2021-03-07)');
+-- only: 18
+drop table stays, booked;
+
 -- Others
 create table t (id int primary key, v text not null, unique (v));
 insert into t values (1, 'a'), (2, 'b');
