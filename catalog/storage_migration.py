@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, get_args
@@ -35,6 +35,7 @@ Phase = Literal[
     "failed",
 ]
 PHASES = get_args(Phase)
+PATIENCE = 1.0  # seconds that a look at the progress waits for a connection of a busy pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ OnProgress: TypeAlias = Callable[[MigrationProgress], Awaitable[None] | None]
 
 
 class StorageMigration:
-    """Moves entities. `source` is a pool of at least two connections, or a function that makes one."""
+    """Moves entities. `source`: a function that connects, or a pool, of which a second connection tells the progress."""
 
     def __init__(self, source: Pool | Connect, *, poll_interval: float = 0.2) -> None:
         """`poll_interval`: seconds between two looks at the progress."""
@@ -152,17 +153,24 @@ class StorageMigration:
         timeout: timedelta | None,
         on_progress: OnProgress | None,
     ) -> list[Migration]:
-        async with borrow(self._source) as mover, borrow(self._source) as watcher:
-            move = _Move(await mover.fetchval("SELECT pg_catalog.pg_backend_pid()"), await _latest_id(watcher))
+        async with borrow(self._source) as mover, self._watching() as look:
+            move = _Move(await mover.fetchval("SELECT pg_catalog.pg_backend_pid()"), await _latest_id(mover))
+            tell = _Teller(on_progress).tell
             statement = call_statement(storage, entity, reason, batch_size, timeout)
             call = asyncio.create_task(mover.execute(*statement), name=f"migration of {entity}")
             try:
-                await self._watch(call, move, watcher, on_progress)
+                while not call.done():
+                    await tell(await look(move))
+                    await asyncio.wait({call}, timeout=self._poll_interval)
+                last = None
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # its connection may be lost
+                    last = await _progress(mover, move)
+                await tell(last)
                 await call
             except BaseException:
                 await asyncio.shield(_stop(call, mover))
                 raise
-            rows = await watcher.fetch(
+            rows = await mover.fetch(
                 "SELECT m.* FROM kameleon.migrations AS m WHERE m.pid = $1 AND m.migration_id > $2"
                 " ORDER BY m.migration_id",
                 move.pid,
@@ -170,22 +178,39 @@ class StorageMigration:
             )
         return [_migration(row) for row in rows]
 
-    async def _watch(
-        self, call: asyncio.Task[str], move: _Move, watcher: Connection, on_progress: OnProgress | None
-    ) -> None:
-        """Until the call has ended, well or not."""
-        last: MigrationProgress | None = None
-        while True:
-            has_ended = call.done()
-            progress = await _progress(watcher, move)
-            if progress is not None and progress != last:
-                last = progress
-                told = None if on_progress is None else on_progress(progress)
-                if inspect.isawaitable(told):
-                    await told
-            if has_ended:
-                return
-            await asyncio.wait({call}, timeout=self._poll_interval)
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[Callable[[_Move], Awaitable[MigrationProgress | None]]]:
+        """How to look at a move. Of a pool, a connection for each look: moves must not wait for each other's."""
+        source = self._source
+        if not isinstance(source, asyncpg.Pool):
+            async with borrow(source) as watcher:
+                yield lambda move: _progress(watcher, move)
+            return
+
+        async def look(move: _Move) -> MigrationProgress | None:
+            try:
+                async with source.acquire(timeout=PATIENCE) as watcher:
+                    return await _progress(watcher, move)
+            except TimeoutError:
+                return None
+
+        yield look
+
+
+class _Teller:
+    """Tells progress where there is some."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self._on_progress = on_progress
+        self._last: MigrationProgress | None = None
+
+    async def tell(self, progress: MigrationProgress | None) -> None:
+        if self._on_progress is None or progress is None or progress == self._last:
+            return
+        self._last = progress
+        told = self._on_progress(progress)
+        if inspect.isawaitable(told):
+            await told
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +245,14 @@ async def _stop(call: asyncio.Task[str], mover: Connection) -> None:
         await mover.execute("SELECT 1")  # is answered when the call is over
 
 
-async def _latest_id(watcher: Connection) -> int:
-    latest: int = await watcher.fetchval("SELECT coalesce(max(m.migration_id), 0) FROM kameleon.migrations AS m")
+async def _latest_id(connection: Connection) -> int:
+    latest: int = await connection.fetchval("SELECT coalesce(max(m.migration_id), 0) FROM kameleon.migrations AS m")
     return latest
 
 
-async def _progress(watcher: Connection, move: _Move) -> MigrationProgress | None:
+async def _progress(connection: Connection, move: _Move) -> MigrationProgress | None:
     """Of all entities that move in one call: its phase is that of the one which is behind."""
-    row = await watcher.fetchrow(
+    row = await connection.fetchrow(
         "SELECT (array_agg(m.phase ORDER BY pg_catalog.array_position($3::text[], m.phase::text)))[1]::text AS phase,"
         " coalesce(sum(m.rows_done), 0)::bigint AS rows_done, sum(m.rows_total)::bigint AS rows_total,"
         " sum(m.rows_per_second)::float8 AS rows_per_second, max(m.seconds_left)::float8 AS seconds_left"

@@ -24,10 +24,10 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from catalog.connections import Connection, Pool
+from catalog.connections import Connect, Connection, Pool
 from catalog.descriptions import describe_entity, list_entities
 from catalog.storage_migration import MigrationProgress, StorageMigration
-from proxy.commands.client import error_fields
+from proxy.commands.client import CONNECT_TIMEOUT, error_fields
 from proxy.commands.shown import plain
 from proxy.dsn import Dsn
 from proxy.json_query import NotHere, prepare_connection, query
@@ -37,6 +37,7 @@ A PostgreSQL database behind Kameleon. Its tables are entities: in shared storag
 go at no cost) or dedicated storage (an ordinary table). SQL is PostgreSQL's either way. Names of entities are written
 as in SQL: orders, archive.orders, "Odd one"."""
 
+SETTINGS = {"application_name": "kameleon mcp"}
 GRACE = 3  # seconds that open streams get at a stop
 
 Name = Annotated[str, Field(description='The entity, as SQL names it: orders, archive.orders, "Odd one".')]
@@ -50,8 +51,10 @@ Patience = Annotated[
 class Tools:
     """The tools, as methods; their names and docstrings are what a model reads."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, connect: Connect) -> None:
         self._pool = pool
+        # moves take long: they have connections of their own
+        self._migration = StorageMigration(connect, poll_interval=0.5)
 
     async def kameleondb_list_entities(
         self, schema: Annotated[str | None, Field(description="Only those of this schema.")] = None
@@ -134,7 +137,7 @@ class Tools:
         async def tell(progress: MigrationProgress) -> None:
             await context.report_progress(progress.rows_done, progress.rows_total or None, progress.phase)
 
-        migration = StorageMigration(self._pool, poll_interval=0.5)
+        migration = self._migration
         move = migration.migrate_to_dedicated if storage == "dedicated" else migration.migrate_to_shared
         patience = None if timeout_seconds is None else timedelta(seconds=timeout_seconds)
 
@@ -187,7 +190,7 @@ def _content(data: dict[str, Any], is_error: bool = False) -> CallToolResult:
     )
 
 
-def make_server(pool: Pool) -> MCPServer[Any]:
+def make_server(pool: Pool, dsn: Dsn) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer(
         "kameleon",
         title="Kameleon",
@@ -195,7 +198,7 @@ def make_server(pool: Pool) -> MCPServer[Any]:
         version=importlib.metadata.version("kameleon"),
         log_level="WARNING",
     )
-    tools = Tools(pool)
+    tools = Tools(pool, lambda: asyncpg.connect(str(dsn), timeout=CONNECT_TIMEOUT, server_settings=SETTINGS))
     looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     moves = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
     runs = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
@@ -213,9 +216,9 @@ async def open_pool(dsn: Dsn) -> Pool:
         str(dsn),
         min_size=1,
         max_size=8,
-        timeout=15,
+        timeout=CONNECT_TIMEOUT,
         init=prepare_connection,
-        server_settings={"application_name": "kameleon mcp"},
+        server_settings=SETTINGS,
     )
     return pool
 
@@ -223,7 +226,7 @@ async def open_pool(dsn: Dsn) -> Pool:
 async def serve_stdio(dsn: Dsn) -> None:
     """Until stdin ends. stdout is the protocol's; logs go to stderr."""
     async with await open_pool(dsn) as pool:
-        await make_server(pool).run_stdio_async()
+        await make_server(pool, dsn).run_stdio_async()
 
 
 async def serve_http(dsn: Dsn, listening: socket.socket, announce: Callable[[str], None]) -> None:
@@ -231,7 +234,7 @@ async def serve_http(dsn: Dsn, listening: socket.socket, announce: Callable[[str
     host, port = listening.getsockname()[:2]
     async with await open_pool(dsn) as pool:
         # the host decides whether requests for other hosts, which a web page could make, are refused
-        app = make_server(pool).streamable_http_app(host=host)
+        app = make_server(pool, dsn).streamable_http_app(host=host)
         config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACE)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp"
         server = _Server(config, lambda: announce(url))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,8 @@ import pytest
 
 from catalog.dedicated_tables import DedicatedTableManager, NotDedicated
 from catalog.schema_engine import NewField, Relationship, SchemaEngine
+from proxy.dsn import parse_dsn
+from tests.fix_postgres import PostgresServer
 from tests.fix_proxy import Database
 
 PERSON = (
@@ -229,6 +232,33 @@ async def test_entities_move_there_and_back(way: str, client: Any) -> None:
         assert await fetched(client, "SELECT * FROM person") == [(1, "Ada", 7)]
         with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
             await engine.dematerialize_entity("person")
+
+
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+async def test_an_ordinary_role(database: Database, postgres: PostgresServer, way: str) -> None:
+    for role in ("engine_one", "engine_two"):
+        postgres.execute(f"CREATE ROLE {role} LOGIN")
+    postgres.execute("GRANT CREATE ON SCHEMA public TO engine_one", database.name)
+    try:
+        connections = []
+        for role in ("engine_one", "engine_two"):
+            dsn = str(replace(parse_dsn(getattr(database, way)), user=role))
+            connections.append(await asyncpg.connect(dsn, timeout=20))
+        one, two = map(SchemaEngine, connections)
+        await one.create_entity("person", PERSON)
+        await one.add_field("person", NewField("born", "date", default_expression="now()"), reason="birthdays")
+        await one.materialize_entity("person")
+        assert [change.changed_by for change in await one.changes()] == ["engine_one"] * 3
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="must be owner of table person"):
+            await two.add_field("person", NewField("x", "int", not_null=True, default=1))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="must be owner of table person"):
+            await two.dematerialize_entity("person")
+        assert await two.changes() == []
+        for connection in connections:
+            await connection.close(timeout=20)
+    finally:
+        postgres.execute("DROP OWNED BY engine_one, engine_two", database.name)
+        postgres.execute("DROP ROLE engine_one, engine_two")
 
 
 def test_what_makes_no_statement() -> None:

@@ -201,3 +201,18 @@ async def test_the_engine_tells_progress_with_a_pool(database: Database, client:
     assert told[-1].phase == "done"
     with pytest.raises(ValueError, match="needs a second connection"):
         await SchemaEngine(client).dematerialize_entity("car", on_progress=told.append)
+
+
+async def test_as_many_moves_as_a_pool_has_connections(database: Database, client: Any) -> None:
+    await client.execute("CREATE TABLE other (id int PRIMARY KEY)")
+    await client.execute("INSERT INTO other SELECT generate_series(1, 500)")
+    told: list[MigrationProgress] = []
+    async with asyncpg.create_pool(database.proxied, min_size=0, max_size=2, timeout=20) as pool:
+        migration = StorageMigration(pool)
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                migration.migrate_to_dedicated("maker", on_progress=told.append),
+                migration.migrate_to_dedicated("other", on_progress=told.append),
+            )
+    assert [progress.phase for progress in told].count("done") == 2
+    assert await storage(client) == {"dedicated"}

@@ -129,6 +129,13 @@ async def test_the_tools(client: Client) -> None:
         ]
 
 
+async def test_clients_of_earlier_revisions_of_the_protocol(shop: Database, serve_http: Any) -> None:
+    for at in (stdio_server(shop.proxied), serve_http(shop.proxied).url):
+        async with Client(at, mode="legacy", read_timeout_seconds=60) as client:
+            assert len((await client.list_tools()).tools) == 5
+            assert (await answer(client, "kameleondb_execute_sql", sql="SELECT 1"))["rows"] == [[1]]
+
+
 async def test_entities_are_listed_and_described(client: Client) -> None:
     async with client:
         listed = (await answer(client, "kameleondb_list_entities"))["entities"]
