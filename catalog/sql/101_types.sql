@@ -7,19 +7,26 @@
 
 -- Base type of a domain over a domain over ...; the type itself otherwise.
 CREATE OR REPLACE FUNCTION kameleon.base_type(typ oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE chain AS (
-        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type t WHERE t.oid = typ
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type t JOIN chain ON chain.typtype = 'd' AND t.oid = chain.typbasetype
-    )
-    SELECT oid FROM chain WHERE typtype <> 'd'
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base oid := typ;
+    chain record;
+BEGIN
+    LOOP
+        SELECT t.typtype, t.typbasetype INTO chain FROM pg_type t WHERE t.oid = base;
+        IF NOT FOUND OR chain.typtype <> 'd' THEN
+            RETURN CASE WHEN FOUND THEN base END;
+        END IF;
+        base := chain.typbasetype;
+    END LOOP;
+END
 $$;
 
 -- A type, and all types that its values are made of.
 CREATE OR REPLACE FUNCTION kameleon.types_within(typ oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE part AS (
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY WITH RECURSIVE part AS (
         SELECT typ AS oid
         UNION
         SELECT inner_type.oid
@@ -33,26 +40,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
         ) AS inner_type (oid)
     )
-    SELECT oid FROM part
+    SELECT part.oid FROM part;
+END
 $$;
 
 -- Whether the text form of a type, or of anything inside it, depends on the session.
 CREATE OR REPLACE FUNCTION kameleon.depends_on_session(typ oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
                    OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
-    FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid)
+            FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid));
+END
 $$;
 
 -- The labels of the enums and the attributes of the composites in a type, by their OIDs; NULL where there are none.
 CREATE OR REPLACE FUNCTION kameleon.type_signature(typ oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_object_agg(t.oid, CASE t.typtype
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'b' AND t.typelem = 0) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT jsonb_object_agg(t.oid, CASE t.typtype
         WHEN 'e' THEN jsonb_build_object('labels', (SELECT coalesce(jsonb_object_agg(e.oid, e.enumlabel), '{}') FROM pg_enum e WHERE e.enumtypid = t.oid))
         ELSE jsonb_build_object('attributes', (SELECT coalesce(jsonb_object_agg(a.attnum, jsonb_build_array(a.attname, a.atttypid::bigint)), '{}') FROM pg_attribute a
                                                WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END)::text
     FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid)
-    WHERE t.typtype IN ('e', 'c')
+    WHERE t.typtype IN ('e', 'c'));
+END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.canonical_text(value anyelement) RETURNS text
@@ -115,13 +130,15 @@ $$;
 -- become automatic ones. Those of views and of the carrier's type on types and functions go: automatic ones would still
 -- be reported, and these are rebuilt by the event trigger in the same transaction.
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oid oid, object_oid oid) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     DELETE FROM pg_depend
     WHERE classid = class_oid AND objid = object_oid AND deptype = 'n' AND refclassid <> 'pg_class'::regclass
       AND (classid = 'pg_rewrite'::regclass
            OR (classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
                AND EXISTS (SELECT FROM pg_class c WHERE c.oid = object_oid AND c.relkind IN ('v', 'c'))));
-    UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n'
+    UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n';
+END
 $$;
 
 -- The expression that reads a field. `document` is SQL for the jsonb document.

@@ -12,10 +12,12 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.child_name(entity kameleon.kdb_entity_definitions) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT c.relname::text FROM pg_catalog.pg_class c
-    WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind = 'r'
-      AND c.relname ~ ('^kdb_records_' || (entity).entity_id || '_[0-9]+$')
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    name text := pg_catalog.format('kdb_records_%s_%s', entity.entity_id, entity.storage_generation);
+BEGIN
+    RETURN CASE WHEN pg_catalog.to_regclass('kameleon.' || name) IS NOT NULL THEN name END;
+END
 $$;
 
 -- Runs one statement as an entity's owner. Whatever evaluates the owner's own functions (a CHECK, the expression of an
@@ -160,8 +162,9 @@ $$;
 
 -- SQL of a column's default, NULL where it has none.
 CREATE OR REPLACE FUNCTION kameleon.default_expression(relation oid, attribute int2) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT CASE
         WHEN a.attidentity <> '' THEN format('kameleon.next_identity(%L::regclass)',
             (SELECT s.objid FROM pg_depend s WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass
                 AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum AND s.deptype = 'i'))
@@ -170,7 +173,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'))
         END
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid = relation AND a.attnum = attribute
+    WHERE a.attrelid = relation AND a.attnum = attribute);
+END
 $$;
 
 -- Brings kdb_field_definitions in step with the shell and, for a shared entity, the composite type of sub-field targets.
@@ -247,13 +251,16 @@ BEGIN
         RETURN changed;
     END IF;
     IF NOT type_exists THEN
-        EXECUTE format('CREATE TYPE %s AS ()', record_type);
+        EXECUTE format('CREATE TYPE %s AS (%s)', record_type, (
+            SELECT string_agg(format('%I %s', f.field_name, f.type_name), ', ' ORDER BY f.attnum)
+            FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped));
+        RETURN true;
     END IF;
     -- one by one: an attribute that is dropped and added again may not stand in one command
     FOR i IN 1 .. cardinality(steps) LOOP
         EXECUTE format('ALTER TYPE %s %s', record_type, steps[i]);
     END LOOP;
-    RETURN changed OR NOT type_exists;
+    RETURN changed;
 END
 $$;
 
@@ -308,6 +315,7 @@ DECLARE
     own_timeout text := current_setting('lock_timeout');
     patience interval := own_timeout::interval;
     began timestamptz := clock_timestamp();
+    own name[] := kameleon.storage_names(entity, '{read,insert,write,records}');
     -- what is read through others comes behind them
     shadows name[] := ARRAY(SELECT format('kdb_%s', n.name)
                             FROM kameleon.kdb_entity_definitions e
@@ -324,8 +332,7 @@ BEGIN
         INTO relations
         FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
-          AND (c.relname ~ ('^kdb_(insert|write|records)_' || entity || '_[0-9]+$') OR c.relname = 'kdb_read_' || entity
-               OR c.relname = ANY (shadows));
+          AND c.relname = ANY (shadows || own);
         EXIT WHEN relations IS NULL;
         BEGIN
             PERFORM set_config('lock_timeout', '100ms', true);
@@ -579,16 +586,17 @@ $$;
 -- Storage does not depend on session_replication_role: in a session that set it to replica, too, documents are made and
 -- constraints hold. (ALTER TABLE has no form for the triggers and rules of a view.)
 CREATE OR REPLACE FUNCTION kameleon.always_fire(entity int) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    UPDATE pg_trigger t SET tgenabled = 'A' FROM pg_class c
-    WHERE t.tgrelid = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND t.tgname IN ('kdb_copy', 'kdb_copied', 'kdb_0_follow', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check', 'kdb_4_unpack')
-      AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$');
-    UPDATE pg_rewrite r SET ev_enabled = 'A' FROM pg_class c
-    WHERE r.ev_class = c.oid AND c.relnamespace = 'kameleon'::regnamespace AND r.rulename = 'kdb_insert'
-      AND c.relname ~ ('^kdb_insert_' || entity || '_[0-9]+$');
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relations oid[] := ARRAY(SELECT c.oid FROM kameleon.storage_relations(entity, '{insert,records}') AS c);
+BEGIN
+    UPDATE pg_trigger t SET tgenabled = 'A'
+    WHERE t.tgrelid = ANY (relations) AND t.tgenabled <> 'A'
+      AND t.tgname IN ('kdb_copy', 'kdb_copied', 'kdb_0_follow', 'kdb_1_pack', 'kdb_2_generate', 'kdb_3_check', 'kdb_4_unpack');
+    UPDATE pg_rewrite r SET ev_enabled = 'A' WHERE r.ev_class = ANY (relations) AND r.rulename = 'kdb_insert' AND r.ev_enabled <> 'A';
     -- the relations' cached descriptions are built anew
-    UPDATE pg_class c SET relname = c.relname
-    WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ ('^kdb_(insert|records)_' || entity || '_[0-9]+$')
+    UPDATE pg_class c SET relname = c.relname WHERE c.oid = ANY (relations);
+END
 $$;
 
 -- A row of the read view is a row of the table: functions over the table's row type take it, and so do COALESCE and the like.
@@ -621,50 +629,83 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 $$;
 
+-- The names of an entity's own relations of these kinds, whether they are there or not.
+CREATE OR REPLACE FUNCTION kameleon.storage_names(entity int, kinds text[]) RETURNS name[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT format('kdb_%s_%s%s', k.kind, entity, CASE WHEN k.kind IN ('write', 'insert', 'records') THEN '_' || e.storage_generation ELSE '' END)
+                 FROM kameleon.kdb_entity_definitions e CROSS JOIN unnest(kinds) AS k (kind) WHERE e.entity_id = entity);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.storage_relations(entity int, kinds text[]) RETURNS SETOF pg_class
+LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names name[] := kameleon.storage_names(entity, kinds);
+BEGIN
+    RETURN QUERY SELECT c.* FROM pg_class c WHERE c.relname = ANY (names) AND c.relnamespace = 'kameleon'::regnamespace ORDER BY c.relname;
+END
+$$;
+
+-- An entity's own functions of these kinds, and those of its key columns.
+CREATE OR REPLACE FUNCTION kameleon.storage_functions(entity int, kinds text[]) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names name[] := ARRAY(SELECT format('kdb_%s_%s', k.kind, entity) FROM unnest(kinds) AS k (kind));
+    -- all that begins with kdb_column_<entity>_
+    first_key name := format('kdb_column_%s_', entity);
+    behind_keys name := format('kdb_column_%s`', entity);
+BEGIN
+    RETURN QUERY
+    SELECT p.oid FROM pg_proc p WHERE p.proname = ANY (names) AND p.pronamespace = 'kameleon'::regnamespace
+    UNION ALL
+    SELECT p.oid FROM pg_proc p WHERE p.proname > first_key AND p.proname < behind_keys AND p.pronamespace = 'kameleon'::regnamespace;
+END
+$$;
+
 -- Objects of an entity whose dependencies on the user's own objects must stay silent.
 CREATE OR REPLACE FUNCTION kameleon.storage_objects(entity int) RETURNS TABLE (classid oid, objid oid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH relation AS (
-        SELECT c.oid FROM pg_class c
-        WHERE c.relnamespace = 'kameleon'::regnamespace
-          AND c.relname ~ ('^kdb_(read|write|insert|records|rec|guard|stash)_' || entity || '(_[0-9]+)?$')
-    )
-    SELECT 'pg_class'::regclass, oid FROM relation
-    UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN relation ON r.ev_class = relation.oid
-    UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN relation ON d.adrelid = relation.oid
-    UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN relation ON t.tgrelid = relation.oid
-    UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN relation ON i.indrelid = relation.oid
-    UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc p WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(row|document|compute|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
-    UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
-              WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname = 'kdb_row_' || entity
+LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relations oid[] := ARRAY(SELECT c.oid FROM kameleon.storage_relations(entity, '{read,write,insert,records,rec,guard,stash}') AS c);
+    row_type oid := (SELECT t.oid FROM pg_type t WHERE t.typname = 'kdb_read_' || entity AND t.typnamespace = 'kameleon'::regnamespace);
+BEGIN
+    RETURN QUERY
+    SELECT 'pg_class'::regclass::oid, r.oid FROM unnest(relations) AS r (oid)
+    UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r WHERE r.ev_class = ANY (relations)
+    UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d WHERE d.adrelid = ANY (relations)
+    UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t WHERE t.tgrelid = ANY (relations)
+    UNION ALL SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i WHERE i.indrelid = ANY (relations)
+    UNION ALL SELECT 'pg_proc'::regclass, f.oid FROM kameleon.storage_functions(entity, '{row,document,compute}') AS f (oid)
+    UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k WHERE k.castsource = row_type;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.drop_views(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     object record;
+    views text;
+    functions text;
 BEGIN
     FOR object IN
-        SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relname ~ ('^kdb_records_' || entity || '_[0-9]+$') AND NOT t.tgisinternal
+        SELECT t.tgname, c.relname FROM kameleon.storage_relations(entity, '{records}') AS c JOIN pg_trigger t ON t.tgrelid = c.oid
+        WHERE NOT t.tgisinternal
     LOOP
         EXECUTE format('DROP TRIGGER %I ON kameleon.%I', object.tgname, object.relname);
     END LOOP;
-    FOR object IN
-        SELECT c.relname FROM pg_class c
-        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind = 'v'
-          AND c.relname ~ ('^kdb_(write|insert)_' || entity || '_[0-9]+$')
-        ORDER BY c.relname
-    LOOP
-        EXECUTE format('DROP VIEW IF EXISTS kameleon.%I', object.relname);
-    END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_stash_' || entity);
-    FOR object IN
-        SELECT p.oid::regprocedure AS signature FROM pg_proc p
-        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.proname ~ ('^kdb_(copy|copied|stashed|pack|generate|refuse|document|compute|keys|parts|unpack|follow|column)_' || entity || '(_[0-9]+_[0-9]+)?$')
-    LOOP
-        EXECUTE format('DROP FUNCTION %s', object.signature);
-    END LOOP;
+    SELECT string_agg(format('kameleon.%I', c.relname), ', ') INTO views FROM kameleon.storage_relations(entity, '{write,insert}') AS c;
+    IF views IS NOT NULL THEN
+        EXECUTE 'DROP VIEW ' || views;
+    END IF;
+    IF to_regclass('kameleon.kdb_stash_' || entity) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE kameleon.%I', 'kdb_stash_' || entity);
+    END IF;
+    SELECT string_agg(f.oid::regprocedure::text, ', ') INTO functions
+    FROM kameleon.storage_functions(entity, '{copy,copied,stashed,pack,generate,refuse,document,compute,keys,parts,unpack,follow}') AS f (oid);
+    IF functions IS NOT NULL THEN
+        EXECUTE 'DROP FUNCTION ' || functions;
+    END IF;
 END
 $$;
 

@@ -125,13 +125,13 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO pg_constraint
-    SELECT (jsonb_populate_record(primary_key, jsonb_build_object(
+    SELECT r.* FROM jsonb_populate_record(primary_key, jsonb_build_object(
         'oid', declared, 'conname', key_name, 'connamespace', 'kameleon'::regnamespace::oid, 'conrelid', view_oid, 'conindid', 0,
         'conkey', ARRAY(SELECT v.attnum
                         FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
                         JOIN pg_attribute a ON a.attrelid = of_table AND a.attnum = k.attnum
                         JOIN pg_attribute v ON v.attrelid = view_oid AND v.attname = a.attname
-                        ORDER BY k.position)))).*;
+                        ORDER BY k.position))) AS r;
     INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, declared, 0, 'pg_class'::regclass, view_oid, 0, 'a');
 END
 $$;
@@ -228,7 +228,8 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.sync_relationships(entity int) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     DELETE FROM kameleon.kdb_relationship_definitions WHERE entity_id = entity;
     INSERT INTO kameleon.kdb_relationship_definitions
     SELECT c.oid, entity, c.conname,
@@ -237,7 +238,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
            ARRAY(SELECT a.attname FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.n),
            pg_get_constraintdef(c.oid)
     FROM kameleon.kdb_entity_definitions e JOIN pg_constraint c ON c.conrelid = e.relid AND c.contype = 'f'
-    WHERE e.entity_id = entity
+    WHERE e.entity_id = entity;
+END
 $$;
 
 -- The guard. A shared entity's shell has an empty inheriting table with a statistics object over a call of this
@@ -318,6 +320,8 @@ DECLARE
     shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
 BEGIN
     EXECUTE format('DROP TABLE IF EXISTS kameleon.%I', 'kdb_guard_' || entity);
+    -- the end of the command sees to it that each has its guard again
+    PERFORM set_config('kameleon.open_shells', concat_ws(' ', nullif(current_setting('kameleon.open_shells', true), ''), entity), true);
     UPDATE pg_trigger SET tgisinternal = false WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_guard ON %s', shell);
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_truncate ON %s', shell);

@@ -9,44 +9,54 @@
 
 -- What a query reads in a relation's stead; NULL for a relation that is read itself.
 CREATE OR REPLACE FUNCTION kameleon.stand_in(relation oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid FROM kameleon.kdb_entity_definitions e
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT c.oid FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.relnamespace = 'kameleon'::regnamespace AND c.relname = 'kdb_read_' || e.entity_id
     WHERE e.relid = relation AND e.storage_mode = 'shared'
     UNION ALL
     SELECT c.oid FROM kameleon.kdb_view_definitions d
     JOIN pg_class v ON v.oid = d.relid AND v.relkind = 'v'
     JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = 'kdb_read_' || d.view_id
-    WHERE d.relid = relation
+    WHERE d.relid = relation);
+END
 $$;
 
 -- What is written to in a relation's stead.
 CREATE OR REPLACE FUNCTION kameleon.write_stand_in(relation oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid FROM kameleon.kdb_entity_definitions e
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT c.oid FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.relnamespace = 'kameleon'::regnamespace AND c.relname = format('kdb_write_%s_%s', e.entity_id, e.storage_generation)
     WHERE e.relid = relation AND e.storage_mode = 'shared'
     UNION ALL
     SELECT c.oid FROM kameleon.kdb_view_definitions d
     JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = format('kdb_write_%s_%s', d.view_id, d.generation)
-    WHERE d.relid = relation
+    WHERE d.relid = relation);
+END
 $$;
 
 -- The relations that a view's query names.
 CREATE OR REPLACE FUNCTION kameleon.view_sources(view_oid oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT d.refobjid
+LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT d.refobjid
     FROM pg_rewrite r
     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-    WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
+    WHERE r.ev_class = view_oid AND r.rulename = '_RETURN';
+END
 $$;
 
 -- The views over these relations, over those, and so on, each behind what it reads. A materialized view has rows of its
 -- own: what reads it does not read further.
 CREATE OR REPLACE FUNCTION kameleon.views_over(relations oid[]) RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE dependent AS (
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations) AND d.classid = 'pg_rewrite'::regclass) THEN
+        RETURN '{}';
+    END IF;
+    RETURN (WITH RECURSIVE dependent AS (
         SELECT r.oid, 0 AS depth, true AS goes_on FROM unnest(relations) AS r (oid)
         UNION
         SELECT c.oid, dependent.depth + 1, c.relkind = 'v'
@@ -57,7 +67,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHERE dependent.goes_on
     )
     SELECT coalesce(array_agg(t.oid ORDER BY t.depth, t.oid), '{}')
-    FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS t
+    FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS t);
+END
 $$;
 
 -- Drops the shadows of these views, the last first.
@@ -66,6 +77,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     shadow text;
 BEGIN
+    IF cardinality(views) = 0 THEN
+        RETURN;
+    END IF;
     FOR shadow IN
         SELECT format('%I.%I', n.nspname, c.relname)
         FROM unnest(views) WITH ORDINALITY AS v (oid, position)
@@ -235,18 +249,21 @@ $$;
 
 -- The relation that a view which can be updated automatically is over: the first in its query.
 CREATE OR REPLACE FUNCTION kameleon.view_base(view_oid oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT found.relation[1]::oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT found.relation[1]::oid
     FROM pg_rewrite r, regexp_matches(r.ev_action::text, ':relid ([0-9]+)', 'g') WITH ORDINALITY AS found (relation, position)
     WHERE r.ev_class = view_oid AND r.rulename = '_RETURN' AND found.relation[1]::oid NOT IN (0, view_oid)
-    ORDER BY found.position LIMIT 1
+    ORDER BY found.position LIMIT 1);
+END
 $$;
 
 -- The column of `view_base` that each column of such a view is, by attnum; 0 for an expression. From the origins that
 -- the query's outermost target list tells of.
 CREATE OR REPLACE FUNCTION kameleon.view_base_columns(view_oid oid) RETURNS int2[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH token AS (
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (WITH token AS (
         SELECT t.found[1] AS token, t.found[2]::int AS number, t.found[3]::int2 AS origin,
                sum(CASE t.found[1] WHEN '{' THEN 1 WHEN '}' THEN -1 ELSE 0 END) OVER (ORDER BY t.position) AS depth
         FROM pg_rewrite r,
@@ -256,7 +273,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
     )
     SELECT array_agg(CASE WHEN pg_column_is_updatable(view_oid, number::int2, false) THEN origin ELSE 0 END ORDER BY number)
-    FROM token WHERE depth = 2 AND number IS NOT NULL
+    FROM token WHERE depth = 2 AND number IS NOT NULL);
+END
 $$;
 
 -- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view.

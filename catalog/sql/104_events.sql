@@ -29,14 +29,16 @@ $$;
 
 DROP FUNCTION IF EXISTS kameleon.log_change(int, text);
 CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text, why text DEFAULT NULL) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     INSERT INTO kameleon.kdb_schema_changelog
         (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by, before, after)
     SELECT e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
            coalesce(nullif(current_setting('kameleon.reason', true), ''), why), kameleon.acting_role(),
            (SELECT l.after FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity ORDER BY l.change_id DESC LIMIT 1),
            kameleon.entity_shape(entity)
-    FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity
+    FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.create_entity(relation oid, mode text, tag text) RETURNS int
@@ -289,6 +291,7 @@ DECLARE
     storage text;
     seen int[] := '{}';
     privileges_changed boolean := false;
+    open_shells int[];
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -366,9 +369,12 @@ BEGIN
     END LOOP;
     PERFORM kameleon.follow_type_changes(tg_tag);
     -- an ALTER TABLE that changed nothing it reports (IF EXISTS, IF NOT EXISTS) must drain or guard all the same
+    open_shells := string_to_array(current_setting('kameleon.open_shells', true), ' ')::int[];
     FOR entity IN
         SELECT e.entity_id FROM kameleon.kdb_entity_definitions e
-        WHERE e.shell_filled OR (e.storage_mode = 'shared' AND to_regclass('kameleon.kdb_guard_' || e.entity_id) IS NULL)
+        WHERE e.shell_filled
+           OR (e.entity_id = ANY (open_shells)
+               AND e.storage_mode = 'shared' AND to_regclass('kameleon.kdb_guard_' || e.entity_id) IS NULL)
     LOOP
         seen := seen || entity;
         PERFORM kameleon.sync_entity(entity, tg_tag);

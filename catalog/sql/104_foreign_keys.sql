@@ -9,39 +9,66 @@
 
 -- A domain's base type may have a modifier of its own.
 CREATE OR REPLACE FUNCTION kameleon.base_type_name(typ oid, typmod int) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE chain AS (
-        SELECT t.oid, t.typtype, t.typbasetype, typmod AS modifier, t.typtypmod FROM pg_type t WHERE t.oid = typ
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype, chain.typtypmod, t.typtypmod
-        FROM pg_type t JOIN chain ON chain.typtype = 'd' AND t.oid = chain.typbasetype
-    )
-    SELECT format_type(oid, modifier) FROM chain WHERE typtype <> 'd'
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base oid := typ;
+    modifier int := typmod;
+    chain record;
+BEGIN
+    LOOP
+        SELECT t.typtype, t.typbasetype, t.typtypmod INTO chain FROM pg_type t WHERE t.oid = base;
+        IF NOT FOUND OR chain.typtype <> 'd' THEN
+            RETURN CASE WHEN FOUND THEN format_type(base, modifier) END;
+        END IF;
+        base := chain.typbasetype;
+        modifier := chain.typtypmod;
+    END LOOP;
+END
 $$;
 
 -- The columns that the documents' table has for fields; `is_current`: the field is still there, and of this type.
 CREATE OR REPLACE FUNCTION kameleon.key_columns(entity int)
 RETURNS TABLE (attnum int2, column_name name, is_current boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    child oid := to_regclass((SELECT 'kameleon.' || kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity));
+BEGIN
+    RETURN QUERY
     SELECT split_part(a.attname, '_', 4)::int2, a.attname,
            f.attnum IS NOT NULL AND a.attcollation = f.collation_oid
            AND format_type(a.atttypid, a.atttypmod) = kameleon.base_type_name(f.type_oid, f.type_modifier)
-    FROM kameleon.kdb_entity_definitions e
-    JOIN pg_attribute a ON a.attrelid = to_regclass('kameleon.' || kameleon.child_name(e))
+    FROM pg_attribute a
     LEFT JOIN kameleon.kdb_field_definitions f
          ON f.entity_id = entity AND f.attnum = split_part(a.attname, '_', 4)::int2 AND NOT f.dropped
-    WHERE e.entity_id = entity AND a.attname ~ '^kdb_column_' AND NOT a.attisdropped
+    WHERE a.attrelid = child AND a.attname ~ '^kdb_column_' AND NOT a.attisdropped;
+END
+$$;
+
+-- A table's foreign keys, of either direction. Of those that refer to it the table's dependents tell: pg_constraint has no
+-- index by them.
+CREATE OR REPLACE FUNCTION kameleon.foreign_keys_of(relation oid) RETURNS SETOF pg_constraint
+LANGUAGE plpgsql STABLE ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT c.* FROM pg_constraint c WHERE c.conrelid = relation AND c.contype = 'f';
+    RETURN QUERY SELECT c.* FROM pg_constraint c
+                 WHERE c.contype = 'f' AND c.confrelid = relation AND c.conrelid <> relation
+                   AND c.oid IN (SELECT d.objid FROM pg_depend d
+                                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.classid = 'pg_constraint'::regclass);
+END
 $$;
 
 -- The fields that foreign keys, of either direction, name and that have no column yet.
 CREATE OR REPLACE FUNCTION kameleon.missing_key_columns(entity int) RETURNS SETOF int2
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.attnum
-    FROM kameleon.kdb_entity_definitions e
-    JOIN LATERAL (SELECT unnest(c.conkey) FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = e.relid
-                  UNION SELECT unnest(c.confkey) FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = e.relid) AS k (attnum) ON true
-    WHERE e.entity_id = entity
-    EXCEPT SELECT c.attnum FROM kameleon.key_columns(entity) AS c WHERE c.is_current
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell oid := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+BEGIN
+    RETURN QUERY
+    SELECT unnest(CASE shell WHEN c.conrelid THEN c.conkey END || CASE shell WHEN c.confrelid THEN c.confkey END)
+    FROM kameleon.foreign_keys_of(shell) AS c
+    EXCEPT SELECT c.attnum FROM kameleon.key_columns(entity) AS c WHERE c.is_current;
+END
 $$;
 
 -- A field's two functions, each of its column's name: (document) -> value, and (document, value) -> document.
@@ -173,9 +200,11 @@ $$;
 
 -- The columns of a table that an action SET DEFAULT of one of its foreign keys may set.
 CREATE OR REPLACE FUNCTION kameleon.defaulted_keys(shell oid) RETURNS SETOF int2
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT unnest(c.conkey) FROM pg_constraint c
-    WHERE c.contype = 'f' AND c.conrelid = shell AND 'd' IN (c.confdeltype, c.confupdtype)
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT unnest(c.conkey) FROM pg_constraint c
+                 WHERE c.contype = 'f' AND c.conrelid = shell AND 'd' IN (c.confdeltype, c.confupdtype);
+END
 $$;
 
 -- What an INSERT into the documents' table must give no default for, as ', name' and ', NULL'.
@@ -314,16 +343,19 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.key_list(entity int, attnums int2[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(quote_ident(k.column_name), ', ' ORDER BY n.position)
-    FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN kameleon.key_columns(entity) AS k ON k.attnum = n.attnum AND k.is_current
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT string_agg(quote_ident(k.column_name), ', ' ORDER BY n.position)
+    FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN kameleon.key_columns(entity) AS k ON k.attnum = n.attnum AND k.is_current);
+END
 $$;
 
 -- What pg_get_constraintdef() says of the foreign key between documents that stands for a shell's; NULL where it has
 -- nothing to enforce.
 CREATE OR REPLACE FUNCTION kameleon.foreign_key_definition(shell_constraint oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('FOREIGN KEY (%s) REFERENCES kameleon.%I(%s)',
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT format('FOREIGN KEY (%s) REFERENCES kameleon.%I(%s)',
                   kameleon.key_list(referring.entity_id, c.conkey), kameleon.child_name(referenced), kameleon.key_list(referenced.entity_id, c.confkey))
            || CASE c.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
            || coalesce(' ON UPDATE ' || kameleon.foreign_key_action(c.confupdtype), '')
@@ -335,12 +367,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_constraint c
     JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid
     JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid
-    WHERE c.oid = shell_constraint AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+    WHERE c.oid = shell_constraint AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true));
+END
 $$;
 
 -- The triggers of foreign keys fire in the order of their names, which hold their OIDs: documents have the names of the shell's.
 CREATE OR REPLACE FUNCTION kameleon.order_key_triggers(shell_constraint oid, name name) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     UPDATE pg_trigger t SET tgname = declared.tgname
     FROM pg_constraint c, pg_trigger declared, pg_constraint s
     WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND t.tgconstraint = c.oid
@@ -348,20 +382,27 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
       AND (declared.tgfoid, declared.tgtype, declared.tgrelid = s.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
     -- the relations' cached descriptions are built anew
     UPDATE pg_class r SET relname = r.relname
-    FROM pg_constraint c WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND r.oid IN (c.conrelid, c.confrelid)
+    FROM pg_constraint c WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND r.oid IN (c.conrelid, c.confrelid);
+END
 $$;
 
 -- The foreign keys that shells declare, those that tie one of `entities` to another and those that are missing between documents.
 CREATE OR REPLACE FUNCTION kameleon.declared_foreign_keys(entities int[]) RETURNS TABLE (shell_constraint oid, referring int, referenced int)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid, referring.entity_id, referenced.entity_id
-    FROM pg_constraint c
-    JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid AND referring.storage_mode = 'shared'
-    JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid AND referenced.storage_mode = 'shared'
-    WHERE c.contype = 'f'
-      AND (referring.entity_id = ANY (entities) OR referenced.entity_id = ANY (entities)
-           OR NOT EXISTS (SELECT FROM pg_constraint d WHERE d.connamespace = 'kameleon'::regnamespace
-                                                        AND d.conname = kameleon.foreign_key_name(referring.entity_id, c.oid)))
+LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT c.oid, one.entity_id, other.entity_id
+    FROM (SELECT DISTINCT k.oid, k.conrelid, k.confrelid
+          FROM kameleon.kdb_entity_definitions e CROSS JOIN LATERAL kameleon.foreign_keys_of(e.relid) AS k WHERE e.entity_id = ANY (entities)
+          UNION
+          SELECT k.oid, k.conrelid, k.confrelid
+          FROM pg_constraint k JOIN kameleon.kdb_entity_definitions e ON e.relid = k.conrelid
+          WHERE k.contype = 'f'
+            AND NOT EXISTS (SELECT FROM pg_constraint d WHERE d.connamespace = 'kameleon'::regnamespace
+                                                          AND d.conname = kameleon.foreign_key_name(e.entity_id, k.oid))) AS c
+    JOIN kameleon.kdb_entity_definitions one ON one.relid = c.conrelid AND one.storage_mode = 'shared'
+    JOIN kameleon.kdb_entity_definitions other ON other.relid = c.confrelid AND other.storage_mode = 'shared';
+END
 $$;
 
 -- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another and

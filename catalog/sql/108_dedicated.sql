@@ -3,8 +3,9 @@
 
 -- Why a table cannot keep its rows as documents; NULL when it can.
 CREATE OR REPLACE FUNCTION kameleon.obstacle(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT CASE
         WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned'
         WHEN c.relkind <> 'r' THEN 'it is not an ordinary table'
         WHEN c.relpersistence = 'u' THEN 'it is unlogged'
@@ -51,13 +52,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
             THEN 'the input function of a column''s type is not written in C'
         END
-    FROM pg_class c WHERE c.oid = relation
+    FROM pg_class c WHERE c.oid = relation);
+END
 $$;
 
 -- The entities of one storage mode that foreign keys tie to a table, directly or through each other, itself included. A
 -- foreign key between a full and an empty shell would be wrong, so they change their storage together.
 CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid, mode text DEFAULT 'shared') RETURNS SETOF kameleon.kdb_entity_definitions
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tied AS (
         SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = mode
         UNION

@@ -15,7 +15,7 @@ BEGIN
         FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
         CROSS JOIN LATERAL jsonb_each(f.type_signature::jsonb) AS k
         CROSS JOIN LATERAL (SELECT kameleon.type_signature(k.key::oid)::jsonb) AS s (signature)
-        WHERE e.storage_mode = 'shared' AND NOT f.dropped AND k.value <> s.signature -> k.key
+        WHERE e.storage_mode = 'shared' AND NOT f.dropped AND f.type_signature IS NOT NULL AND k.value <> s.signature -> k.key
         GROUP BY 1, 2, 3
     LOOP
         IF kameleon.texts_differ(altered.before, altered.after) THEN
@@ -73,6 +73,11 @@ CREATE OR REPLACE FUNCTION kameleon.follow_names(class_oid oid, object_oid oid, 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     entity int;
+    -- a type's name is in that of its arrays; NULL where it may be any type's
+    renamed oid[] := CASE WHEN class_oid IN ('pg_type'::regclass, 'pg_class'::regclass)
+                          THEN ARRAY(SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t
+                                     WHERE t.oid = CASE class_oid WHEN 'pg_type'::regclass THEN object_oid
+                                                                  ELSE (SELECT c.reltype FROM pg_class c WHERE c.oid = object_oid) END) END;
 BEGIN
     FOR entity IN
         UPDATE kameleon.kdb_field_definitions f
@@ -81,11 +86,14 @@ BEGIN
                                            '::' || replace(format_type(f.type_oid, f.type_modifier), '\', '\\'))
         FROM kameleon.kdb_entity_definitions e
         WHERE e.entity_id = f.entity_id AND e.storage_mode = 'shared' AND NOT f.dropped
-          AND f.type_name <> format_type(f.type_oid, f.type_modifier)
+          AND (renamed IS NULL OR f.type_oid = ANY (renamed)) AND f.type_name <> format_type(f.type_oid, f.type_modifier)
         RETURNING f.entity_id
     LOOP
         PERFORM kameleon.sync_entity(entity, tag);
     END LOOP;
+    IF class_oid NOT IN ('pg_proc'::regclass, 'pg_namespace'::regclass) THEN
+        RETURN;
+    END IF;
     FOR entity IN
         SELECT DISTINCT e.entity_id
         FROM pg_depend d

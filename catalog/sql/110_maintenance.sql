@@ -2,10 +2,12 @@
 
 -- The index that the table is clustered on is the documents'.
 CREATE OR REPLACE FUNCTION kameleon.sync_clustering(entity int) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     UPDATE pg_index d SET indisclustered = s.indisclustered
     FROM kameleon.kdb_index_definitions i JOIN pg_index s ON s.indexrelid = i.index_relid
-    WHERE i.entity_id = entity AND d.indexrelid = to_regclass(format('kameleon.%I', i.child_name)) AND d.indisclustered <> s.indisclustered
+    WHERE i.entity_id = entity AND d.indexrelid = to_regclass(format('kameleon.%I', i.child_name)) AND d.indisclustered <> s.indisclustered;
+END
 $$;
 
 -- What CLUSTER does besides: the index is the one of the next CLUSTER that names none. Where it cannot be, CLUSTER fails.
