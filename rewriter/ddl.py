@@ -338,15 +338,22 @@ def _add_column(statement: Statement, first: int, end: int) -> bool:
     if statement.words(first, "if", "not", "exists"):
         first += 3
     needs_rows = statement.word(first + 1) in _SERIAL
+    is_not_null = has_value = False
     token = first + 1
     while token < end:
         word = statement.word(token)
         if word == "(":
             token = statement.partner(token)
+        elif statement.words(token, "not", "null"):
+            is_not_null = True
+            token += 1
         elif word in _COLUMN_CONSTRAINTS or (word == "default" and not _is_constant(statement, token + 1, end)):
             needs_rows = True
+        elif word == "default":
+            has_value = "null" not in (statement.word(token + 1), statement.word(token + 2))
         token += 1
-    return needs_rows
+    # a constant that all rows have satisfies NOT NULL
+    return needs_rows or (is_not_null and not has_value)
 
 
 _BUILT_IN_TYPES = frozenset(

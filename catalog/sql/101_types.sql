@@ -47,10 +47,13 @@ $$;
 -- Whether the text form of a type, or of anything inside it, depends on the session.
 CREATE OR REPLACE FUNCTION kameleon.depends_on_session(typ oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    type_oids oid[] := CASE WHEN EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'b' AND t.typelem = 0)
+                            THEN ARRAY[typ] ELSE ARRAY(SELECT kameleon.types_within(typ)) END;
 BEGIN
     RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
                    OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
-            FROM kameleon.types_within(typ) AS w (oid) JOIN pg_type t USING (oid));
+            FROM pg_type t WHERE t.oid = ANY (type_oids));
 END
 $$;
 
@@ -129,15 +132,23 @@ $$;
 -- An object of ours must neither block a DROP of what it depends on nor be named by its error: normal dependencies
 -- become automatic ones. Those of views and of the carrier's type on types and functions go: automatic ones would still
 -- be reported, and these are rebuilt by the event trigger in the same transaction.
+CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oids oid[], object_oids oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+BEGIN
+    DELETE FROM pg_depend d USING unnest(class_oids, object_oids) AS o (classid, objid)
+    WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'n' AND d.refclassid <> 'pg_class'::regclass
+      AND (d.classid = 'pg_rewrite'::regclass
+           OR (d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass
+               AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.objid AND c.relkind IN ('v', 'c'))));
+    UPDATE pg_depend d SET deptype = 'a' FROM unnest(class_oids, object_oids) AS o (classid, objid)
+    WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'n';
+END
+$$;
+
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oid oid, object_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    DELETE FROM pg_depend
-    WHERE classid = class_oid AND objid = object_oid AND deptype = 'n' AND refclassid <> 'pg_class'::regclass
-      AND (classid = 'pg_rewrite'::regclass
-           OR (classid = 'pg_class'::regclass AND refclassid = 'pg_type'::regclass
-               AND EXISTS (SELECT FROM pg_class c WHERE c.oid = object_oid AND c.relkind IN ('v', 'c'))));
-    UPDATE pg_depend SET deptype = 'a' WHERE classid = class_oid AND objid = object_oid AND deptype = 'n';
+    PERFORM kameleon.depend_silently(ARRAY[class_oid], ARRAY[object_oid]);
 END
 $$;
 
@@ -153,7 +164,12 @@ DECLARE
 BEGIN
     SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, p.provolatile INTO STRICT base
     FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
-    WHERE t.oid = kameleon.base_type(typ);
+    WHERE t.oid = typ;
+    IF base.typtype = 'd' THEN
+        SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, p.provolatile INTO STRICT base
+        FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
+        WHERE t.oid = kameleon.base_type(typ);
+    END IF;
     IF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'jsonb' THEN
         expression := format('(%s -> %L)', document, field_key);
     ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname = 'timestamptz' THEN
@@ -197,7 +213,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     base pg_type;
 BEGIN
-    SELECT t.* INTO STRICT base FROM pg_type t WHERE t.oid = kameleon.base_type(typ);
+    SELECT t.* INTO STRICT base FROM pg_type t WHERE t.oid = typ;
+    IF base.typtype = 'd' THEN
+        SELECT t.* INTO STRICT base FROM pg_type t WHERE t.oid = kameleon.base_type(typ);
+    END IF;
     IF base.typnamespace = 'pg_catalog'::regnamespace THEN
         CASE
             WHEN base.typname IN ('float4', 'float8') THEN RETURN format('kameleon.float_json(%s::%s)', value, base.typname);

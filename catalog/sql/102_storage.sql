@@ -14,9 +14,13 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.child_name(entity kameleon.kdb_entity_definitions) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    name text := pg_catalog.format('kdb_records_%s_%s', entity.entity_id, entity.storage_generation);
+    -- whatever its generation: all that begins with kdb_records_<entity>_
+    first_name name := pg_catalog.format('kdb_records_%s_', entity.entity_id);
+    behind name := pg_catalog.format('kdb_records_%s`', entity.entity_id);
 BEGIN
-    RETURN CASE WHEN pg_catalog.to_regclass('kameleon.' || name) IS NOT NULL THEN name END;
+    RETURN (SELECT c.relname::text FROM pg_catalog.pg_class c
+            WHERE c.relname OPERATOR(pg_catalog.>) first_name AND c.relname OPERATOR(pg_catalog.<) behind
+              AND c.relnamespace OPERATOR(pg_catalog.=) 'kameleon'::regnamespace AND c.relkind OPERATOR(pg_catalog.=) 'r');
 END
 $$;
 
@@ -208,7 +212,9 @@ BEGIN
         SELECT f.* INTO known FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.attnum = column_now.attnum;
         IF NOT FOUND THEN
             missing := NULL;
-            IF column_now.atthasmissing AND type_exists THEN
+            -- documents that are about to be written anew will have a value of their own
+            IF column_now.atthasmissing AND type_exists
+               AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity AND e.shell_filled) THEN
                 -- the only element of an array of any type, as text; the same however the session writes its dates
                 SELECT quote_literal(array_to_string(a.attmissingval, '')) || '::' || column_now.type_name INTO missing
                 FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum = column_now.attnum;
@@ -362,6 +368,7 @@ DECLARE
     names name[];
     attnums int2[];
     expressions text[];
+    from_documents text[];
     write_casts text[];
     keys text[];
     computed text[];
@@ -379,6 +386,7 @@ DECLARE
     failing_row text;
     owner_name name;
     renamed jsonb;
+    defaults text[] := '{}';
     instead jsonb := '{}';
     without_defaults record;
     taking_parts text := '';
@@ -408,14 +416,16 @@ BEGIN
     PERFORM kameleon.add_key_columns(entity);
     SELECT array_agg(d.field_name ORDER BY d.attnum), array_agg(d.attnum ORDER BY d.attnum),
            array_agg(coalesce('kdb_document_row.' || k.column_name || CASE WHEN kameleon.base_type(d.type_oid) <> d.type_oid THEN '::' || d.type_name ELSE '' END,
-                              kameleon.read_expression('kdb_document_row.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) ORDER BY d.attnum),
+                              d.expression) ORDER BY d.attnum),
+           array_agg(d.expression ORDER BY d.attnum),
            -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target
            array_agg((SELECT '::' || format_type(t.typbasetype, t.typtypmod) FROM pg_type t
                       WHERE t.oid = d.type_oid AND t.typtype = 'd' AND t.typdefault IS NOT NULL) ORDER BY d.attnum),
            array_agg('kdb_document_row.' || k.column_name ORDER BY d.attnum)
-    INTO names, attnums, expressions, write_casts, keys
-    FROM kameleon.kdb_field_definitions d LEFT JOIN kameleon.key_columns(entity) AS k ON k.attnum = d.attnum AND k.is_current
-    WHERE d.entity_id = entity AND NOT d.dropped;
+    INTO names, attnums, expressions, from_documents, write_casts, keys
+    FROM (SELECT f.*, kameleon.read_expression('kdb_document_row.data', f.field_key, f.type_oid, f.type_modifier, f.collation_oid, f.missing_value) AS expression
+          FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped OFFSET 0) AS d
+    LEFT JOIN kameleon.key_columns(entity) AS k ON k.attnum = d.attnum AND k.is_current;
     PERFORM kameleon.replace_read_view(entity, kameleon.select_list(expressions, names), child);
     owner_name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = definition.relid);
     EXECUTE format('GRANT SELECT ON kameleon.%I TO %I', read_view, owner_name);
@@ -458,11 +468,14 @@ BEGIN
         FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped
     LOOP
         CONTINUE WHEN field.default_value IS NULL;
-        EXECUTE format('ALTER VIEW kameleon.%I ALTER COLUMN %I SET DEFAULT %s', insert_view, field.field_name, field.default_value);
+        defaults := defaults || format('ALTER COLUMN %I SET DEFAULT %s', field.field_name, field.default_value);
         instead := instead || jsonb_build_object(field.field_name,
             format('CASE WHEN $4 AND NOT %L = ANY ($3) THEN %s ELSE ($2).%I END', field.field_key,
                    kameleon.assigned(field.default_value, field.type_oid, field.type_modifier), field.field_name));
     END LOOP;
+    IF cardinality(defaults) > 0 THEN
+        EXECUTE format('ALTER VIEW kameleon.%I %s', insert_view, array_to_string(defaults, ', '));
+    END IF;
     PERFORM kameleon.build_copy(entity, definition.relid, insert_view);
 
     -- sub-field targets of UPDATE and INSERT ... ON CONFLICT become the document; kdb_keys names the columns given, which
@@ -509,11 +522,11 @@ BEGIN
     END IF;
 
     -- NOT NULL and CHECK: a trigger that is only called for a row that violates one
-    SELECT string_agg(CASE WHEN d.attnum = ANY (generated.virtual_columns) THEN quote_literal('virtual') ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', e.expression) END, ', ' ORDER BY d.attnum)
+    SELECT string_agg(CASE WHEN d.attnum = ANY (generated.virtual_columns) THEN quote_literal('virtual')
+                           ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END',
+                                       replace(d.expression, 'kdb_document_row.data', 'NEW.data')) END, ', ' ORDER BY d.attnum)
     INTO failing_row
-    FROM kameleon.kdb_field_definitions d
-    CROSS JOIN LATERAL (SELECT kameleon.read_expression('NEW.data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value)) AS e (expression)
-    WHERE d.entity_id = entity AND NOT d.dropped;
+    FROM unnest(attnums, from_documents) AS d (attnum, expression);
     FOR field IN
         SELECT d.field_key, d.field_name, d.missing_value,
                CASE WHEN d.missing_value IS NULL THEN format('NOT NEW.data ? %L', d.field_key)
@@ -575,8 +588,7 @@ BEGIN
     IF NOT beside THEN
         PERFORM kameleon.set_guard(entity);
     END IF;
-    PERFORM kameleon.depend_silently(d.classid, d.objid)
-    FROM kameleon.storage_objects(entity) AS d;
+    PERFORM kameleon.depend_silently(array_agg(d.classid), array_agg(d.objid)) FROM kameleon.storage_objects(entity) AS d;
     IF NOT beside THEN
         PERFORM kameleon.make_shadows(views);
     END IF;

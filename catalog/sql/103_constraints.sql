@@ -288,6 +288,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
     guard text := 'kdb_guard_' || entity;
+    guard_oid oid;
+    owner oid;
+    without_statistics text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
         EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
@@ -301,16 +304,25 @@ BEGIN
         UPDATE pg_depend SET deptype = 'a'
         WHERE classid = 'pg_class'::regclass AND objid = to_regclass(format('kameleon.%I', guard)) AND refobjid = shell AND deptype = 'n';
     END IF;
+    guard_oid := to_regclass(format('kameleon.%I', guard));
     -- DDL of the shell's owner reaches the inheriting table too
-    EXECUTE format('ALTER TABLE kameleon.%I OWNER TO %I', guard, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = shell));
+    SELECT c.relowner INTO owner FROM pg_class c WHERE c.oid = shell;
+    IF owner <> (SELECT c.relowner FROM pg_class c WHERE c.oid = guard_oid) THEN
+        EXECUTE format('ALTER TABLE kameleon.%I OWNER TO %I', guard, pg_get_userbyid(owner));
+    END IF;
     -- a table none of whose columns has statistics is analyzed without a look at its statistics objects
-    EXECUTE format('ALTER TABLE kameleon.%I %s', guard,
-                   (SELECT string_agg(format('ALTER %I SET STATISTICS 0', a.attname), ', ') FROM pg_attribute a
-                    WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'));
-    EXECUTE format('DROP STATISTICS IF EXISTS kameleon.%I', guard);
-    EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_shell(%s) OR %I IS NULL) FROM kameleon.%I', guard, entity,
-                   (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped
-                    ORDER BY a.attgenerated = 'v', a.attnum LIMIT 1), guard);
+    SELECT string_agg(format('ALTER %I SET STATISTICS 0', a.attname), ', ') INTO without_statistics
+    FROM pg_attribute a
+    WHERE a.attrelid = guard_oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v' AND a.attstattarget IS DISTINCT FROM 0;
+    IF without_statistics IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE kameleon.%I %s', guard, without_statistics);
+    END IF;
+    -- it goes with the column that it names
+    IF NOT EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = guard_oid) THEN
+        EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_shell(%s) OR %I IS NULL) FROM kameleon.%I', guard, entity,
+                       (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped
+                        ORDER BY a.attgenerated = 'v', a.attnum LIMIT 1), guard);
+    END IF;
 END
 $$;
 

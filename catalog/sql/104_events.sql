@@ -104,10 +104,11 @@ BEGIN
             RETURN;
         END IF;
         IF definition.shell_filled THEN
-            -- what is built below must not look at documents of the old shape
+            -- what is built below must not look at documents of the old shape; every document will have a value of its own
             PERFORM kameleon.empty_documents(entity);
+            UPDATE kameleon.kdb_field_definitions f SET missing_value = NULL WHERE f.entity_id = entity AND f.missing_value IS NOT NULL;
         END IF;
-        IF shape THEN
+        IF shape OR definition.shell_filled THEN
             PERFORM kameleon.build_storage(entity);
         ELSE
             PERFORM kameleon.sync_indexes(entity);
@@ -164,12 +165,8 @@ CREATE OR REPLACE FUNCTION kameleon.fill_shells(shell regclass, related boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
-    replication_role text := current_setting('session_replication_role');
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     neighbour regclass;
-    set_aside text;
-    put_back text;
-    own record;
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
@@ -181,6 +178,38 @@ BEGIN
     PERFORM kameleon.lock_storage(definition.entity_id);
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
     PERFORM kameleon.lift_guard(definition.entity_id);
+    IF kameleon.has_documents(definition) THEN
+        PERFORM kameleon.fill_from_documents(definition);
+    END IF;
+    PERFORM set_config('kameleon.internal', internal, true);
+    IF related THEN
+        FOR neighbour IN
+            SELECT c.confrelid FROM kameleon.foreign_keys_of(shell) AS c WHERE c.conrelid = shell
+            UNION SELECT c.conrelid FROM kameleon.foreign_keys_of(shell) AS c WHERE c.confrelid = shell
+        LOOP
+            PERFORM kameleon.fill_shells(neighbour, related);
+        END LOOP;
+    END IF;
+END
+$$;
+
+-- Whether there may be any. Whatever this transaction's snapshot sees of them: a table of no size has never had one.
+CREATE OR REPLACE FUNCTION kameleon.has_documents(definition kameleon.kdb_entity_definitions) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN pg_relation_size(format('kameleon.%I', kameleon.child_name(definition))::regclass) > 0;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.fill_from_documents(definition kameleon.kdb_entity_definitions) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell regclass := definition.relid;
+    replication_role text := current_setting('session_replication_role');
+    set_aside text;
+    put_back text;
+    own record;
+BEGIN
     PERFORM set_config('session_replication_role', 'replica', true);
     -- rows need not satisfy a constraint that is NOT VALID (nor need those of a table that inherits from this one now), nor what a failed CREATE INDEX CONCURRENTLY left
     UPDATE pg_index SET indisready = false WHERE indrelid = shell AND indisready AND NOT indisvalid;
@@ -201,15 +230,6 @@ BEGIN
         EXECUTE put_back;
     END IF;
     PERFORM set_config('session_replication_role', replication_role, true);
-    PERFORM set_config('kameleon.internal', internal, true);
-    IF related THEN
-        FOR neighbour IN
-            SELECT c.confrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = shell
-            UNION SELECT c.conrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = shell
-        LOOP
-            PERFORM kameleon.fill_shells(neighbour, related);
-        END LOOP;
-    END IF;
 END
 $$;
 
@@ -239,11 +259,10 @@ BEGIN
         PERFORM kameleon.empty_documents(entity);
         -- every document is written anew, with all its fields and no others
         DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = entity AND dropped;
-        IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.missing_value IS NOT NULL) THEN
-            UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = entity;
-            UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
-            PERFORM kameleon.build_storage(entity);
-        END IF;
+    END IF;
+    IF pg_relation_size(definition.relid) = 0 THEN
+        UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
+        RETURN;
     END IF;
     PERFORM kameleon.lift_guard(entity);
     -- the rows were a table's: they are taken as they are, also where they violate a NOT VALID constraint

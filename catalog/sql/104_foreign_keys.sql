@@ -303,8 +303,8 @@ BEGIN
     SELECT to_regclass('kameleon.' || kameleon.child_name(e)) INTO child FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     FOR found IN
         SELECT c.oid, c.conname, c.conrelid::regclass AS relation
-        FROM pg_constraint c
-        WHERE c.contype = 'f' AND c.connamespace = 'kameleon'::regnamespace AND child IN (c.conrelid, c.confrelid)
+        FROM kameleon.foreign_keys_of(child) AS c
+        WHERE c.connamespace = 'kameleon'::regnamespace
           AND (NOT stale OR NOT EXISTS (SELECT FROM pg_constraint s WHERE s.oid = split_part(c.conname, '_', 4)::oid)
                OR EXISTS (SELECT FROM kameleon.key_columns(entity) AS k
                           JOIN pg_attribute a ON a.attrelid = child AND a.attname = k.column_name AND NOT k.is_current
@@ -483,6 +483,9 @@ DECLARE
 BEGIN
     SELECT format('kameleon.%I', kameleon.child_name(e))::regclass INTO child FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', child);
+    IF pg_relation_size(child) = 0 THEN
+        RETURN;
+    END IF;
     UPDATE pg_class SET relhastriggers = false WHERE oid = child;
     EXECUTE format('TRUNCATE ONLY %s', child);
     UPDATE pg_class SET relhastriggers = true WHERE oid = child;

@@ -114,6 +114,8 @@ alter table pet add check (legs > 0);
 alter table pet drop column legs;
 select * from owner order by id;
 select id, (pet).name, (pets[1]).tail from owner order by id;
+-- with one column that the error can name: which of two it does is a matter of where catalog rows lie
+alter table owner drop column pets;
 alter table pet alter name type varchar(10);
 alter table pet rename column name to called;
 select (pet).called from owner where id = 1;

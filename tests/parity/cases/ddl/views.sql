@@ -10,8 +10,9 @@ alter table t rename column a to z;
 select * from v order by id;
 select * from w order by id;
 select pg_get_viewdef('v'::regclass), pg_get_viewdef('w'::regclass, true);
+-- columns that one view reads: which of two the error names is a matter of where catalog rows lie
 alter table t alter column b type bigint;
-alter table t alter column z type varchar(10);
+alter table t alter column c type varchar(10);
 alter table t drop column b;
 alter table t drop constraint t_pkey;
 alter table t add column d int default 7;
