@@ -5,7 +5,8 @@
 -- of their places, a stretch of blocks at a time, under an exclusive advisory lock on the stretch. A trigger that is called
 -- for an older version of a row holds the same lock shared, to the end of its transaction. So either the copying
 -- sees what the transaction did, or the trigger sees what was copied. How far the copying has come is in a sequence, which
--- every snapshot sees: a transaction that should find a row in the target, and does not, has too old a snapshot (40001).
+-- every snapshot sees (read as a table: its functions would keep their lock on it beyond ROLLBACK TO SAVEPOINT, which gives
+-- up the one on the source): a transaction that should find a row in the target, and does not, has too old a snapshot (40001).
 --
 -- A row of the target is found by a key; where the table has none, by what kameleon.kdb_places_<entity> says of its place.
 
@@ -154,7 +155,7 @@ BEGIN
                ' IF TG_OP = ''INSERT'' THEN PERFORM kameleon.kdb_mirror_%1$s(NULL, %3$s, NULL, NEW.ctid, false); RETURN NULL; END IF;'
                ' place := kameleon.place(OLD.ctid);'
                ' PERFORM pg_advisory_xact_lock_shared(%4$s, kameleon.stretch_lock(place, %5$s));'
-               ' is_copied := place < coalesce(pg_sequence_last_value(%6$L::regclass), 0);'
+               ' is_copied := place < (SELECT p.last_value FROM %6$s AS p);'
                ' IF TG_OP = ''UPDATE'' THEN PERFORM kameleon.kdb_mirror_%1$s(%2$s, %3$s, OLD.ctid, NEW.ctid, is_copied);'
                ' ELSE PERFORM kameleon.kdb_mirror_%1$s(%2$s, NULL, OLD.ctid, NULL, is_copied); END IF; RETURN NULL; END',
                entity, old_row, new_row, source::oid::int, stretch, progress));

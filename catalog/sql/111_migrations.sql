@@ -450,24 +450,33 @@ BEGIN
 END
 $$;
 
--- All relations that statements about these entities lock, those first that a statement locks first.
+-- All relations that statements about these entities lock, those first that a statement locks first: else it would hold what
+-- we wait for, and wait for what we hold. Where rows are in the tables, what is beside them is locked by our triggers only; a
+-- foreign key's check locks the table that it refers to last.
 CREATE OR REPLACE FUNCTION kameleon.storage_relations(moving kameleon.kdb_entity_definitions[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH shadow AS (
+    WITH RECURSIVE reference AS (
+        SELECT k.conrelid AS referrer, k.confrelid AS referenced FROM pg_constraint k
+        WHERE k.contype = 'f' AND k.conrelid = ANY (ARRAY(SELECT m.relid FROM unnest(moving) AS m)) AND k.conrelid <> k.confrelid
+        UNION SELECT r.referrer, k.confrelid FROM reference r JOIN pg_constraint k ON k.contype = 'f' AND k.conrelid = r.referenced
+    ), moved AS (
+        SELECT m.*, (SELECT count(*) FROM reference r WHERE r.referenced = m.relid) AS referrers FROM unnest(moving) AS m
+    ), shadow AS (
         SELECT n.name, v.position
-        FROM unnest(kameleon.views_over(ARRAY(SELECT m.relid FROM unnest(moving) AS m))) WITH ORDINALITY AS v (oid, position)
+        FROM unnest(kameleon.views_over(ARRAY(SELECT m.relid FROM moved m))) WITH ORDINALITY AS v (oid, position)
         JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
         CROSS JOIN LATERAL (VALUES (format('kdb_read_%s', d.view_id)), (format('kdb_write_%s_%s', d.view_id, d.generation))) AS n (name)
     ), relation AS (
-        SELECT s.name, 1 AS layer, -s.position AS position FROM shadow s
-        UNION ALL SELECT n.name, n.layer, m.entity_id
-        FROM unnest(moving) AS m
-        CROSS JOIN LATERAL (VALUES (format('kdb_write_%s_%s', m.entity_id, m.storage_generation), 2), (format('kdb_insert_%s_%s', m.entity_id, m.storage_generation), 2),
-                                   (format('kdb_read_%s', m.entity_id), 3), (kameleon.child_name(m), 4)) AS n (name, layer)
+        SELECT format('kameleon.%I', s.name) AS name, 1 AS layer, -s.position AS position, 0::bigint AS entity FROM shadow s
+        UNION ALL SELECT n.name, n.layer, m.referrers, m.entity_id
+        FROM moved m JOIN unnest(moving) AS u ON u.entity_id = m.entity_id
+        CROSS JOIN LATERAL (VALUES (format('kameleon.%I', format('kdb_write_%s_%s', m.entity_id, m.storage_generation)), 2),
+                                   (format('kameleon.%I', format('kdb_insert_%s_%s', m.entity_id, m.storage_generation)), 2),
+                                   (format('kameleon.%I', format('kdb_read_%s', m.entity_id)), 3),
+                                   (format('kameleon.%I', kameleon.child_name(u)), 4),
+                                   (m.relid::regclass::text, CASE m.storage_mode WHEN 'shared' THEN 5 ELSE 0 END)) AS n (name, layer)
     )
-    SELECT array_agg(format('kameleon.%I', c.relname) ORDER BY r.layer, r.position, c.relname)
-           || ARRAY(SELECT m.relid::regclass::text FROM unnest(moving) AS m ORDER BY m.entity_id)
-    FROM relation r JOIN pg_class c ON c.relname = r.name AND c.relnamespace = 'kameleon'::regnamespace
+    SELECT array_agg(r.name ORDER BY r.layer, r.position, r.entity, r.name) FROM relation r WHERE to_regclass(r.name) IS NOT NULL
 $$;
 
 -- The cutover, of all tables of a call at once.
