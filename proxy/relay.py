@@ -296,7 +296,7 @@ class Relay:
                 if not portal and data.startswith(_REST_OF_CALL, after):
                     rest = len(_REST) if data.startswith(_REST, after) else len(_REST_DESCRIBED)
                 if rest and extended_query.on_call(self, name, 2 if rest == len(_REST) else 3, now):
-                    if not self.in_extended:
+                    if self._nothing_done():
                         self._keep_cycle(data, pos)
                     self.in_extended = self.has_bound = False
                     pos = after + rest
@@ -340,11 +340,11 @@ class Relay:
                         self._run(verdict.script)
                         return
             if extended:
-                if kind == _BIND:
-                    self.has_bound = True
-                if not self.in_extended:
+                if self._nothing_done():
                     self.in_extended = True
                     self._keep_cycle(data, pos)
+                if kind == _BIND:
+                    self.has_bound = True
             elif kind == _QUERY:
                 self.in_extended = self.has_bound = False
             if after > end:
@@ -356,12 +356,17 @@ class Relay:
         if pos < end:
             self._keep_client(data[pos:])
 
-    def _keep_cycle(self, data: bytes, pos: int) -> None:
+    def _nothing_done(self) -> bool:
+        """Whether a cycle begins with the last message, or what came before has been answered and bound nothing."""
+        return not self.in_extended or (not self.has_bound and self._is_first())
+
+    def _is_first(self) -> bool:
+        """Before the last message's own entry is only what the proxy sent for it."""
         queue = self.pipeline.queue
-        kept = len(data) <= retry.LONGEST_KEPT and self.status == _IDLE
-        if len(queue) > 1:
-            # Before the message's own entry is what the proxy sent for it; anything else, and other answers come first.
-            kept = kept and all(entry.fate in retry.UNSEEN for entry in islice(queue, len(queue) - 1))
+        return len(queue) <= 1 or all(entry.fate in retry.UNSEEN for entry in islice(queue, len(queue) - 1))
+
+    def _keep_cycle(self, data: bytes, pos: int) -> None:
+        kept = len(data) <= retry.LONGEST_KEPT and self.status == _IDLE and self._is_first()
         self._cycle = (data, pos) if kept else None
         self._tries = 0
 
@@ -667,15 +672,17 @@ class Relay:
             if head.renames:
                 self.statements.take_back([head])
         if self.knowledge is not None and head.fate <= Fate.HIDE and retry.is_stale(message):
-            unanswered = sum(entry.unanswered for entry in discarded if entry.fate not in retry.UNSEEN)
+            unanswered = [entry for entry in discarded if entry.fate not in retry.UNSEEN]
             shown = self._on_stale(self.knowledge, head, message, unanswered)
         return head.lead + (message if shown is None else shown) if head.lead else shown
 
-    def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: int) -> bytes | None:
+    def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed]) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
         if self.status != _IDLE:
             return retry.conflict(error, knowledge)
-        if self._script is None and len(self.pipeline.queue) == 1 and self._tries < retry.MOST_TRIES:
+        is_synced = len(self.pipeline.queue) == 1
+        nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
+        if self._script is None and nothing_else and self._tries < retry.MOST_TRIES:
             text = retry.text_of(head, knowledge)
             if text is not None and not head.runs and not head.begun:
                 self._tries += 1
@@ -684,7 +691,7 @@ class Relay:
                 return b""
             if self._cycle is not None:
                 statement = head.statement or head.renewed or retry.bound(self._cycle, self.statements)
-                again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded)
+                again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded, is_synced)
                 if again is not None:
                     self._tries += 1
                     self._run(retry.pipeline(self, knowledge, again, error))

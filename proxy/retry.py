@@ -3,8 +3,8 @@
 Another session or another proxy may change an entity between the rewriting of a statement and its arrival. The view
 that it names is gone then, or it reaches the guarded table; either way it fails without having done anything. Where
 that is all that the client would see of it (a simple Query of one statement, or one cycle of Parse, Bind, Describe,
-Execute and Sync, outside of a transaction, with nothing sent after it), the client need not know: it gets the second
-try's answer. Inside a transaction it is told to retry that (40001).
+Execute and Sync or Flush, outside of a transaction, with nothing sent after it), the client need not know: it gets the
+second try's answer. Inside a transaction it is told to retry that (40001).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from catalog.store import STALE_SQLSTATE
-from proxy import settle
+from proxy import refusal, settle
 from proxy.errors import error_response
 from proxy.pipeline import Asked, Fate, Owed
 from proxy.timing import LONGEST_REMEMBERED, Passed
@@ -22,7 +22,7 @@ from proxy.translate import translate_diagnostic
 from proxy.verdicts import REFRESH, Script
 from proxy.wire.backend import IDLE, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, unpack_length
-from proxy.wire.frontend import PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
+from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
 from rewriter import RewriteError, Rewritten
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Again(NamedTuple):
     statement: Statement
     messages: list[tuple[Asked, bytes]]
     answered: int
+    #: False: it ended with Flush, and the client's Sync comes later.
+    is_synced: bool = True
 
 
 def bound(cycle: Cycle, statements: Statements) -> Statement | None:
@@ -66,8 +68,11 @@ def bound(cycle: Cycle, statements: Statements) -> Statement | None:
     return statements.by_name.get(data[name : data.find(0, name)])
 
 
-def of_cycle(cycle: Cycle, statement: Statement, discarded: int) -> Again | None:
-    """None unless all of the cycle is here, it is about this statement only, and none of its rows has been shown."""
+def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synced: bool) -> Again | None:
+    """None unless all of the cycle is here, it is about this statement only, and none of its rows has been shown.
+
+    `is_synced`: whether the client has sent its Sync.
+    """
     if statement.prepared_by_sql:
         return None
     messages: list[tuple[Asked, bytes]] = []
@@ -76,11 +81,16 @@ def of_cycle(cycle: Cycle, statement: Statement, discarded: int) -> Again | None
         kind = data[position]
         after = position + 1 + unpack_length(data, position + 1)[0]
         message = data[position:after]
-        if kind == Frontend.SYNC:
-            answered = len(messages) - discarded
+        if kind == Frontend.SYNC or (kind == Frontend.FLUSH and after == len(data)):
+            answered = len(messages) - sum(entry.unanswered for entry in discarded)
             if answered < 0 or any(asked is Asked.EXECUTE for asked, _ in messages[:answered]):
                 return None
-            return Again(statement, messages, answered)
+            if is_synced is not (kind == Frontend.SYNC):
+                return None
+            # behind a Flush more may have come, in another chunk
+            if not is_synced and [entry.asked for entry in discarded] != [asked for asked, _ in messages[answered:]]:
+                return None
+            return Again(statement, messages, answered, is_synced)
         asked = _about(statement, kind, message[HEADER_SIZE:])
         if asked is None:
             return None
@@ -168,14 +178,18 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
 def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) -> Script:
     """Again, one cycle of the extended protocol: what has been answered already is answered unseen."""
     sync = Owed(Asked.SYNC, Fate.SWALLOW)
-    relay.pipeline.queue[0] = sync
+    if failed.is_synced:
+        relay.pipeline.queue[0] = sync
+    else:
+        relay.pipeline.skipping = False
+        relay.inject(SYNC, sync)
     yield sync
     yield from _catch_up(relay, knowledge)
     statement = failed.statement
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
     if rewritten is None or rewritten.prelude is not None or sent == statement.sent:
-        _show(relay, knowledge, error, statement.subject)
+        _show(relay, knowledge, error, statement.subject, failed.is_synced)
         return
     statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
     statement.basis = knowledge.basis(rewritten)
@@ -193,7 +207,10 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) ->
         again.renames = asked is Asked.PARSE
         messages.append(parse if asked is Asked.PARSE else message)
         owed.append(again)
-    relay.inject(b"".join(messages) + SYNC, *owed, Owed(Asked.SYNC))
+    if failed.is_synced:
+        relay.inject(b"".join(messages) + SYNC, *owed, Owed(Asked.SYNC))
+    else:
+        relay.inject(b"".join(messages) + FLUSH, *owed)
 
 
 def _catch_up(relay: Relay, knowledge: Knowledge) -> Script:
@@ -214,7 +231,11 @@ def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, .
         return None
 
 
-def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject) -> None:
+def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject, is_synced: bool = True) -> None:
     gone = Diagnostic.decode(error[0], error[5:]).fields.get("C") != STALE_SQLSTATE.encode()
     shown = conflict(error, knowledge) if gone else translate_diagnostic(error, knowledge, subject) or error
-    relay.write_client(shown + ReadyForQuery(relay.status).encode())
+    if is_synced:
+        relay.write_client(shown + ReadyForQuery(relay.status).encode())
+    else:
+        # upstream must throw away what the client still sends before its Sync
+        relay.write_upstream(refusal.in_pipeline(relay, shown, b"") + FLUSH)

@@ -35,10 +35,12 @@ def clean_environment(**settings: Any) -> dict[str, str]:
 class ProxyProcess:
     """`python -m proxy serve`, ready when it is constructed."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "proxy", "serve")
+
     def __init__(self, **settings: Any) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", "serve"],
+            self.command,
             cwd=ROOT,
             env=clean_environment(**({"listen": "127.0.0.1:0", "drain_timeout": 5} | settings)),
             stdin=subprocess.DEVNULL,

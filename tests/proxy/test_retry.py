@@ -8,7 +8,9 @@ from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execut
 from tests.playbook import (
     BIND_COMPLETE,
     CLOSE_COMPLETE,
+    FLUSH,
     IN_TRANSACTION,
+    NO_DATA,
     PARSE_COMPLETE,
     READY,
     SYNC,
@@ -28,6 +30,8 @@ INSERT_4 = b"INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES (1)"
 
 GONE = error("42P01", 'relation "kameleon.kdb_insert_17_3" does not exist', P="13")
 GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be used here', s="public", t="orders")
+NO_PARAMETERS = b"t\0\0\0\6\0\0"
+REFUSED = error("42P01", 'relation "kameleon.refused by Kameleon" does not exist')
 GUARD = "PL/pgSQL function kameleon.refuse_shell(integer) line 6 at RAISE"
 
 
@@ -185,3 +189,48 @@ def test_not_a_cycle_whose_rows_have_been_shown():
         playbook(entity()).client(*sent).upstream(PARSE_COMPLETE, BIND_COMPLETE, row("1"), b"s\0\0\0\4", GONE, READY)
     )
     assert script.shell.refreshes == 0
+
+
+PREPARED = [Parse(b"s", INSERT), Describe(STATEMENT, b"s"), FLUSH]
+CALLED = [Bind(b"", b"s"), Execute(b""), SYNC]
+
+
+def test_a_cycle_whose_sync_comes_later_is_tried_again():
+    """asyncpg prepares with Flush."""
+    script = playbook(entity()).client(*PREPARED).to_upstream(Parse(b"s", INSERT_3), *PREPARED[1:])
+    script.upstream(GONE).to_client().to_upstream(SYNC).upstream(READY).to_client()
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *PREPARED[1:])
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.to_client(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.client(*CALLED).to_upstream(*CALLED).upstream(BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+    assert script.relay.is_idle
+
+
+def test_what_follows_such_a_cycle_is_tried_again():
+    script = playbook(entity()).client(*PREPARED).upstream(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.to_upstream(Parse(b"s", INSERT_3), *PREPARED[1:]).to_client(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.client(*CALLED).to_upstream(*CALLED).upstream(GONE, READY).to_client()
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *CALLED)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+
+
+def test_a_cycle_whose_sync_comes_later_fails_up_to_that_sync():
+    script = playbook(entity()).client(*PREPARED).upstream(GONE).upstream(READY)
+    script.refreshed(entity(generation=3)).upstream(answer())
+    script._sent_to_upstream.clear()
+    script.client(*CALLED).upstream(REFUSED, READY)
+    shown = as_bytes(script._sent_to_client)
+    assert b"C40001\0" in shown
+    assert shown.endswith(READY.encode())
+    assert script.relay.is_idle
+
+
+def test_not_a_cycle_behind_whose_flush_more_was_sent():
+    script = playbook(entity()).client(*PREPARED)
+    script.client(Bind(b"", b"s")).upstream(GONE)
+    assert script.shell.refreshes == 0
+    assert b"C40001\0" in as_bytes(script._sent_to_client)
