@@ -77,7 +77,7 @@ OnProgress: TypeAlias = Callable[[MigrationProgress], Awaitable[None] | None]
 
 
 class StorageMigration:
-    """Moves entities. `source`: a function that connects, or a pool, of which a second connection tells the progress."""
+    """Moves entities. `source`: a function that connects, or a pool, whose second connection tells the progress."""
 
     def __init__(self, source: Pool | Connect, *, poll_interval: float = 0.2) -> None:
         """`poll_interval`: seconds between two looks at the progress."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,13 @@ def test_a_move_whose_proxy_is_killed(shop: Database, postgres: PostgresServer, 
         assert process.returncode == 1
         assert told.startswith("kameleon: ")
         assert "Traceback" not in told
+        # the server may not have noticed yet, and still be moving
+        with contextlib.suppress(psycopg.errors.ObjectNotInPrerequisiteState):
+            session.execute("CALL kameleon.cancel_migration('maker')")
+        deadline = time.monotonic() + 60
+        while session.execute("SELECT FROM kameleon.migrations WHERE finished_at IS NULL").fetchall():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert session.execute("SELECT count(*) FROM maker").fetchone() == (20000,)
     assert "public.maker: 20000 rows are in dedicated storage now" in done(
         "materialize", "maker", "--dsn", shop.proxied
