@@ -409,6 +409,12 @@ BEGIN
 END
 $$;
 
+-- The columns of a table that foreign keys refer to.
+CREATE OR REPLACE FUNCTION kameleon.referenced_columns(relation oid) RETURNS int2[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT DISTINCT unnest(c.confkey) FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = relation)
+$$;
+
 -- A view as the proxy's snapshot wants it; NULL where there is none. Each column with what it is of the table written to.
 CREATE OR REPLACE FUNCTION kameleon.view_json(number int) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -428,7 +434,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
                         'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
                         'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
-                        'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, '')) ORDER BY a.attnum)
+                        'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, ''),
+                        'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false)) ORDER BY a.attnum)
                    FROM pg_attribute a
                    LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
                    LEFT JOIN kameleon.view_defaults(c.oid) AS own ON own.column_number = a.attnum

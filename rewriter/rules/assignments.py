@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.model import Entity, Field
 from rewriter.errors import SYNTAX_ERROR, RewriteError
+from rewriter.lexer import quote
 from rewriter.parts import Assignment, Relation
 from rewriter.rules.column_parts import ColumnParts, is_part
 from rewriter.rules.columns import cannot_update, cannot_write, field_of, is_default, name_target, target_name
@@ -16,6 +17,7 @@ def assignments(statement: Statement, entity: Entity, target: Relation, made: tu
     SET kdb_rec.name = 'x', kdb_parts[1].a[1] = 2, kdb_keys = '{name}', kdb_paths = <where kdb_parts[1] belongs>
     """
     names: list[str] = []
+    assigned: list[Field] = []
     seen: set[str] = set()
     parts = ColumnParts(statement, target_name(statement, target))
     for assignment in made:
@@ -29,14 +31,28 @@ def assignments(statement: Statement, entity: Entity, target: Relation, made: tu
             if field.name in seen:
                 raise RewriteError(f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR)
             seen.add(field.name)
+            assigned.append(field)
             name_target(statement, place[0], field, "kdb_rec.")
             if not field.generated:
                 names.append(field.written)
         _values(statement, assignment, fields)
     added = ", kdb_keys = " + statement.keys_literal(names)
+    if _changes_key(assigned, made):
+        # the stronger lock on the row from the start: the weaker first, for its trigger, may end in a deadlock
+        added += "".join(f", {quote(field.name)} = NULL" for field in assigned)
     if parts.are_any:
         added += ", kdb_paths = " + parts.literal()
     statement.insert_after(made[-1].end - 1, added)
+
+
+def _changes_key(assigned: list[Field], made: tuple[Assignment, ...]) -> bool:
+    """A statement that assigns to what foreign keys refer to, and to nothing else, means to change it; one that sets
+    whole rows mostly gives it the value that it has.
+
+    PostgreSQL locks a row by the columns that are named. The column takes its value from the document in the end.
+    """
+    count = sum(len(assignment.targets) for assignment in made)
+    return len(assigned) == count and all(field.is_referenced and not field.generated for field in assigned)
 
 
 def _values(statement: Statement, assignment: Assignment, fields: list[Field]) -> None:

@@ -220,3 +220,51 @@ def test_foreign_keys_come_and_go_while_others_write(database: Database) -> None
                 writer.join()
     assert failures == []
     assert all(counts), counts
+
+
+def _wait_until_blocked(observer: psycopg.Connection, pid: int) -> None:
+    deadline = time.monotonic() + 30
+    while not observer.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", (pid,)).fetchone()[0]:  # type: ignore[index]
+        assert time.monotonic() < deadline
+
+
+def _another_changes_the_key(database: Database, dsn: str) -> None:
+    """One session refers to a row, another changes the row's key, and the first goes on with the same row."""
+    with (
+        psycopg.connect(database.direct, autocommit=True) as observer,
+        psycopg.connect(dsn) as first,
+        psycopg.connect(dsn) as second,
+    ):
+        first.execute("INSERT INTO gone (parent_id) VALUES (1)")
+        errors: list[psycopg.Error] = []
+
+        def change_key() -> None:
+            try:
+                second.execute("UPDATE parent SET id = 50 WHERE id = 1")
+                second.commit()
+            except psycopg.Error as error:
+                errors.append(error)
+
+        changing = threading.Thread(target=change_key)
+        pid = second.execute("SELECT pg_backend_pid()").fetchone()[0]  # type: ignore[index]
+        changing.start()
+        _wait_until_blocked(observer, pid)
+        first.execute("UPDATE parent SET note = 'second' WHERE id = 1")
+        first.commit()
+        changing.join()
+        assert errors == []
+        assert first.execute("SELECT id FROM parent WHERE note = 'second'").fetchall() == [(50,)]
+        assert first.execute("SELECT parent_id FROM gone").fetchall() == [(50,)]
+
+
+def test_a_key_changes_behind_a_transaction_that_refers_to_it(database: Database) -> None:
+    """The change waits with no lock on the row that the first, going on, could want: so nobody is in a deadlock."""
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute(TABLES)
+    _another_changes_the_key(database, database.proxied)
+
+
+def test_natively_too(plain_database: Database) -> None:
+    with psycopg.connect(plain_database.direct, autocommit=True) as session:
+        session.execute(TABLES)
+    _another_changes_the_key(plain_database, plain_database.direct)

@@ -102,3 +102,26 @@ def test_the_other_table_is_filled_too() -> None:
     assert prelude is not None and f"referenced => ARRAY[{LOG.relid}]" in prelude
     prelude = QueryRouter(SNAPSHOT, NAMES).route("ALTER TABLE grown ADD x int DEFAULT 1 REFERENCES log").prelude
     assert prelude is not None and f"to_regclass('grown'), referenced => ARRAY[{LOG.relid}]" in prelude
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            "UPDATE orders SET id = 5",
+            "UPDATE kameleon.kdb_write_17_3 AS orders SET kdb_rec.id = 5, kdb_keys = '{id}', \"id\" = NULL",
+        ),
+        (
+            "UPDATE orders SET id = 5, name = 'x'",
+            "UPDATE kameleon.kdb_write_17_3 AS orders SET kdb_rec.id = 5, kdb_rec.name = 'x', kdb_keys = '{id,name}'",
+        ),
+        (
+            "UPDATE orders SET name = 'x'",
+            "UPDATE kameleon.kdb_write_17_3 AS orders SET kdb_rec.name = 'x', kdb_keys = '{name}'",
+        ),
+    ],
+)
+def test_a_key_that_is_changed_is_named(sql: str, expected: str) -> None:
+    fields = tuple(replace(field, is_referenced=field.name == "id") for field in ORDERS.fields)
+    snapshot = Snapshot(1, {ORDERS.entity_id: replace(ORDERS, fields=fields)})
+    assert apply(sql, QueryRouter(snapshot, NAMES).route(sql).edits) == expected
