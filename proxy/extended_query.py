@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import rewriter
 from proxy import analysis, refusal, settle
+from proxy.client_texts import note_declared, prelude_of
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
@@ -194,9 +195,12 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
             owed.subject = rewritten
             owed.statement = statement
             relay.used.update(rewritten.entities)
+            if rewritten.kind is Kind.DECLARE and relay.knowledge is not None:
+                note_declared(relay, rewritten, statement.sql.decode(relay.knowledge.codec, "replace"))
             if rewritten.prelude is not None and not statement.plans_behind_prelude:
                 assert relay.knowledge is not None
-                verdict = _prelude(relay, rewritten.prelude.encode(relay.knowledge.codec))
+                prelude = prelude_of(relay, relay.knowledge, rewritten) or ""
+                verdict = _prelude(relay, prelude.encode(relay.knowledge.codec))
         relay.note_change(owed, statement.changes_names, statement.ends_transaction)
         if relay.knowledge is not None and statement.is_special:
             note_prepared(relay, owed, relay.knowledge.texts.text(statement.sql), rewritten)

@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from proxy import refusal, settle
+from proxy.client_texts import note_declared, prelude_of
 from proxy.errors import StatementRefused, notice_response
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
@@ -168,6 +169,7 @@ class _Pieces:
             try:
                 rewritten = knowledge.rewrite(span.text)
                 relay.used.update(rewritten.entities)
+                note_declared(relay, rewritten, span.text)
             except RewriteError as error:
                 refused = refusal.response(error, knowledge, span.start)
         if refused is not None:
@@ -175,8 +177,9 @@ class _Pieces:
         sent = span.text if rewritten is None else rewritten.sql
         subject = text.sql if rewritten is None else rewritten
         runs: tuple[Run, ...] = (Run(subject, span.start, 0),)
-        if rewritten is not None and rewritten.prelude is not None:
-            lead = rewritten.prelude + "; "
+        prelude = None if rewritten is None else prelude_of(relay, knowledge, rewritten)
+        if prelude is not None:
+            lead = prelude + "; "
             sent = lead + sent
             runs = (Run(b"", ours=True), Run(subject, span.start, len(lead)))
         owed = Owed(Asked.QUERY, Fate.PART)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import rewriter
 from proxy import analysis, piecewise, refusal, settle
 from proxy.analysis import UNTOLD
+from proxy.client_texts import note_declared, prelude_of
 from proxy.pipeline import Asked, Owed
 from proxy.sql_prepare import note_prepared, renew_executed
 from proxy.statements import Run
@@ -106,13 +107,15 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
     owed.subject = rewritten
     owed.text = text
     sent = rewritten.sql
-    if rewritten.prelude is not None:
-        lead = rewritten.prelude + "; "
+    prelude = prelude_of(relay, knowledge, rewritten)
+    if prelude is not None:
+        lead = prelude + "; "
         sent = lead + sent
         owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
     if not text.facts.direct:
         relay.note_change(owed, text.facts.changes_names)
         note_prepared(relay, owed, text, rewritten)
+    note_declared(relay, rewritten, text.text)
     due = analysis.is_due(relay, rewritten)
     relay.used.update(rewritten.entities)
     if due:
@@ -152,9 +155,11 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
             add(refusal.REFUSED_SQL)
             position = len(text.text)
             break
-        if rewritten.prelude is not None:
+        prelude = prelude_of(relay, knowledge, rewritten)
+        if prelude is not None:
             runs.append(Run(b"", span.start, sent_length, ours=True))
-            add(rewritten.prelude + "; ")
+            add(prelude + "; ")
+        note_declared(relay, rewritten, span.text)
         runs.append(Run(rewritten, span.start, sent_length))
         add(rewritten.sql)
     add(text.text[position:])

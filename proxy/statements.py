@@ -115,11 +115,13 @@ class Statement:
 class Statements:
     """By name. Changes are made when a message is sent, and taken back when upstream refuses it."""
 
-    __slots__ = ("by_name", "portals")
+    __slots__ = ("by_name", "declared", "portals")
 
     def __init__(self) -> None:
         self.by_name: dict[bytes, Statement] = {}
         self.portals: dict[bytes, Statement] = {}
+        #: What DECLARE made over entities, as the client wrote it.
+        self.declared: dict[str, str] = {}
 
     def parse(self, statement: Statement) -> Statement | None:
         """The statement takes its name; what had the name before is returned, for `take_back`."""

@@ -26,12 +26,14 @@ from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_
 from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
+from rewriter.router import TELL_TEXTS
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS
 from rewriter.statements import Kind, Span, classify, may_change_names, split
 
 __all__ = [
     "NAMING_NO_TABLE",
     "STORAGE_FUNCTIONS",
+    "TELL_TEXTS",
     "Edit",
     "Kind",
     "RewriteError",

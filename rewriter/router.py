@@ -9,7 +9,7 @@ What names an entity and cannot be understood is refused, never sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
@@ -32,6 +32,9 @@ from rewriter.statements import Kind, classify
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
 #: Statements in which a system catalog is read through a view of ours. Not DDL: what it makes would depend on the view.
 _READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
+#: The catalogs that show statements' texts, and the prelude of their queries: the proxy puts the texts in its place.
+_SHOWING_TEXTS = frozenset(("pg_prepared_statements", "pg_cursors"))
+TELL_TEXTS = "SELECT what the client wrote"
 #: Statements in which a function that tells of storage is told of the documents. Not DDL, likewise.
 _CALLERS = _READERS | _QUERIES
 _UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum, Kind.SET: set_constraints}
@@ -80,7 +83,9 @@ class QueryRouter:
         if kind in _READERS and not named.isdisjoint(self._snapshot.catalogs):
             try:
                 resolver = Resolver(self._snapshot, self._names, reads_catalogs=True)
-                return _route(sql, kind, named, resolver, self._standard_conforming_strings)
+                routed = _route(sql, kind, named, resolver, self._standard_conforming_strings)
+                shows_texts = routed.edits and not named.isdisjoint(_SHOWING_TEXTS)
+                return replace(routed, prelude=TELL_TEXTS) if shows_texts else routed
             except RewriteError:
                 # What cannot be said of our views is left to be said of the catalogs themselves.
                 pass

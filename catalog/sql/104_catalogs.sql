@@ -71,6 +71,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 ELSE false END$c$, NULL),
             ('pg_catalog.pg_locks', $c$stored.shown IS NOT NULL OR shown.relation IS NULL
                 OR shown.database <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) OR NOT $hides(shown.relation)$c$, 'relation'),
+            -- the proxy's own is left out
+            ('pg_catalog.pg_prepared_statements', $c$shown.name <> 'kameleon'$c$, NULL),
+            ('pg_catalog.pg_cursors', 'true', NULL),
             -- with this setting pg_dump bars views from its session, and so those that entities are read through
             ('pg_catalog.pg_settings', $c$shown.name <> 'restrict_nonsystem_relation_kind' OR NOT $is_dump$c$, NULL),
             ('information_schema.check_constraints', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
@@ -155,6 +158,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN catalog = 'pg_class'::regclass AND a.attname IN ('relpages', 'reltuples', 'relallvisible', 'relallfrozen') THEN
             format($c$CASE WHEN shown.relkind IN ('r', 'i') THEN coalesce((SELECT d.%1$I FROM kameleon.kdb_document_relations m JOIN pg_class d ON d.oid = m.stored
                 WHERE m.shown = shown.oid), shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
+        -- what was sent is not what the client wrote; the proxy tells that (proxy/client_texts.py)
+        WHEN catalog IN ('pg_prepared_statements'::regclass, 'pg_cursors'::regclass) AND a.attname = 'statement' THEN
+            format($c$coalesce(nullif(current_setting('kameleon.client_texts', true), '')::jsonb -> %L ->> shown.name, shown.statement) AS statement$c$,
+                   CASE catalog WHEN 'pg_cursors'::regclass THEN 'cursors' ELSE 'statements' END)
         WHEN catalog = 'pg_locks'::regclass AND a.attname = key THEN
             format('coalesce(stored.shown, shown.%1$I) AS %1$I', key)
         WHEN catalog <> 'pg_locks'::regclass AND a.attname NOT IN ('relid', 'indexrelid', 'schemaname', 'relname', 'indexrelname') AND key IS NOT NULL THEN

@@ -153,3 +153,32 @@ path;
 -- execute: path
 -- params: 1
 path;
+
+-- What the client wrote is shown, however it came
+create table texts (id int primary key, v text default 'it''s 5$ \ "');
+insert into texts values (1, 'a');
+prepare shown as select * from texts where id = $1 and v <> 'it''s 5$ \ "';
+prepare other as select 1;
+-- prepare: of_protocol
+select v from texts where id = $1
+select name, statement, parameter_types, from_sql from pg_prepared_statements where name in ('shown', 'other', 'of_protocol') order by name;
+select count(*), min(statement) from pg_catalog.pg_prepared_statements p where name = 'shown';
+alter table texts add column w int default 5;
+execute shown (1);
+select statement from pg_prepared_statements where name = 'shown';
+begin;
+declare cursor_of_texts cursor for select * from texts where v <> 'x''y';
+declare "Other" scroll cursor with hold for select 1;
+select name, statement, is_holdable, is_scrollable from pg_cursors where name in ('cursor_of_texts', 'Other') order by name;
+fetch cursor_of_texts;
+commit;
+select name, statement from pg_cursors where name <> '' order by name;
+close "Other";
+deallocate shown;
+select name, statement from pg_prepared_statements where name in ('shown', 'other') order by name;
+-- batch
+prepare again as select id from texts; select name from pg_prepared_statements where name = 'again'; deallocate again;
+
+select name ~ 'kameleon', statement ~ 'kdb_' from pg_prepared_statements where statement ~ 'kdb_[a-z]+_\d' or name ~ 'kameleon';
+deallocate all;
+drop table texts;
