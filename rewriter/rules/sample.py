@@ -12,8 +12,9 @@ _METHODS = ("bernoulli", "system")
 
 
 def sample(statement: Statement, entity: Entity, relation: Relation, sample: Sample) -> None:
-    """FROM orders o TABLESAMPLE system (5)  ->  FROM (SELECT "id", "name" FROM kameleon.kdb_write_17_3 WHERE
-    ctid = ANY (ARRAY(SELECT kameleon.sampled_rows(17, 'system', (5)::real)))) AS o"""
+    """FROM orders o TABLESAMPLE system (5)  ->  FROM (SELECT kdb_row."id", kdb_row."name"
+    FROM kameleon.sampled_rows(17, 'system', (5)::real) AS kdb_sample (place)
+    JOIN kameleon.kdb_write_17_3 AS kdb_row ON kdb_row.ctid = kdb_sample.place) AS o"""
     method = statement.tokens[sample.method.end - 1].value
     if method not in _METHODS or sample.argument + 1 == statement.partner(sample.argument):
         raise statement.refuse(
@@ -24,17 +25,16 @@ def sample(statement: Statement, entity: Entity, relation: Relation, sample: Sam
     columns = [quote(field.name) for field in entity.fields]
     if relation.with_system_columns:
         columns += sorted(SYSTEM_COLUMNS)
-    head = (
-        f"(SELECT {', '.join(columns)} FROM {entity.write_view} WHERE ctid = ANY (ARRAY("
-        f"SELECT kameleon.sampled_rows({entity.entity_id}, '{method}', ("
-    )
+    listed = ", ".join(f"kdb_row.{column}" for column in columns)
+    head = f"(SELECT {listed} FROM kameleon.sampled_rows({entity.entity_id}, '{method}', ("
     names = ""
     if relation.alias is not None and statement.word(relation.alias + 1) == "(":
         names = " " + statement.text(relation.alias + 1, statement.partner(relation.alias + 1) + 1)
     called = target_name(statement, relation)
     statement.replace(relation.start, sample.argument + 1, head)
     close = statement.partner(sample.argument)
-    tail = f"))) AS {called}{names}"
+    place = f"JOIN {entity.write_view} AS kdb_row ON kdb_row.ctid = kdb_sample.place"
+    tail = f" AS kdb_sample (place) {place}) AS {called}{names}"
     if sample.seed is None:
         statement.replace(close, close + 1, ")::real)" + tail)
     else:

@@ -108,6 +108,7 @@ rollback;
 -- Samples
 select count(*) from t tablesample bernoulli (100);
 select count(*) from t tablesample system (100) where id < 4;
+select pct, count(id) from (values (0), (100)) v (pct), lateral (select * from t tablesample bernoulli (pct)) ss group by pct order by pct;
 select count(*) between 0 and 10 from t x tablesample bernoulli (50) repeatable (7);
 select a.c = b.c from (select count(*) c from t tablesample bernoulli (40) repeatable (3)) a, (select count(*) c from t tablesample bernoulli (40) repeatable (3)) b;
 select count(*) from t tablesample bernoulli (0);
