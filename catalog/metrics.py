@@ -6,9 +6,11 @@ when on a statement or an entity is worth a closer look. Times are in millisecon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Literal
 
 #: How much would be gained: `high` is what a user should see first.
@@ -57,6 +59,63 @@ class QueryExecutionResult:
     """The most promising first."""
     warnings: tuple[str, ...] = ()
     """Messages of the notices and warnings that PostgreSQL sent with the result, in order."""
+
+
+#: Upper bounds (ms) of a histogram of durations; a last element counts what took longer. The functions that read
+#: histograms in SQL go by them (catalog/sql/113_metrics.sql).
+LATENCY_BOUNDS = tuple(0.01 * 2 ** (number / 4) for number in range(103))
+
+_LITERALS = re.compile(r"(?:\?|\$[0-9]+)(?:\s*,\s*(?:\?|\$[0-9]+))+")
+_ROWS = re.compile(r"(\([^()]*\))(?:\s*,\s*\1)+")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementShape:
+    """What statements have in common that differ in their literals only, and in how many of them stand in a list."""
+
+    query_type: str
+    shape_id: int = 0
+    """A hash of the text and the entities, 64 bits with a sign; 0 where there are none."""
+    entity_ids: tuple[int, ...] = ()
+    storage_modes: tuple[str, ...] = ()
+    """Of each entity, in the same order: 'shared' or 'dedicated'."""
+    joins: int = 0
+    text: str = ""
+
+    @classmethod
+    def of(cls, query_type: str, text: str, storage_modes: Mapping[int, str], joins: int) -> StatementShape:
+        """`text`: the statement, its literals replaced by question marks."""
+        text = _ROWS.sub(r"\1, ...", _LITERALS.sub("?, ...", text))
+        entities = tuple(storage_modes)
+        hashed = blake2b(repr((text, entities)).encode(), digest_size=8).digest()
+        shape_id = int.from_bytes(hashed, "big", signed=True) or 1
+        return cls(query_type, shape_id, entities, tuple(storage_modes.values()), joins, text)
+
+    @property
+    def storage_mode(self) -> str:
+        return self.storage_modes[0] if len(set(self.storage_modes)) == 1 else "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMetric:
+    """Calls of one shape by one user and application, one or many, as they are recorded."""
+
+    shape: StatementShape
+    calls: int
+    errors: int
+    """Of the calls, the ones that failed."""
+    execution_time_ms: float
+    """Of all calls together."""
+    slowest_ms: float
+    row_count: int
+    """Of all calls together."""
+    most_rows: int
+    latencies: tuple[int, ...]
+    """How many calls took how long: an element for each of LATENCY_BOUNDS, and one more."""
+    user_name: str
+    application_name: str
+    completed: float
+    """time.perf_counter() when the first of them was complete."""
 
 
 class InvalidPolicy(ValueError):

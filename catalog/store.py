@@ -43,7 +43,8 @@ class CatalogStore:
         self.snapshot = Snapshot(0, {})
         #: The rows of kameleon.settings: name -> value.
         self.settings: Mapping[str, str] = {}
-        self._connect = connect
+        #: Makes one more connection to the same database.
+        self.connect = connect
         self._connection: asyncpg.Connection[Any] | None = None
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -97,7 +98,7 @@ class CatalogStore:
 
     async def _connected(self) -> asyncpg.Connection[Any]:
         if self._connection is None or self._connection.is_closed():
-            connection = await self._connect()
+            connection = await self.connect()
             await connection.add_listener(CHANNEL, self._on_notify)
             connection.add_termination_listener(self._on_lost)
             self._connection = connection
@@ -115,7 +116,7 @@ class CatalogStore:
 
     def _watch_migrations(self) -> None:
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(watch_migrations(self._connect), name="watch migrations")
+            self._watch = asyncio.create_task(watch_migrations(self.connect), name="watch migrations")
             self._tasks.add(self._watch)
             self._watch.add_done_callback(self._tasks.discard)
 

@@ -56,11 +56,12 @@ def before_query(
     yield parse
     if parse.outcome is Outcome.DONE:
         _passed(relay, rewritten)
+        owed.started = perf_counter()
         relay.inject(messages, owed)
         return
     owed.outcome = parse.outcome  # nobody is to wait for it
     if parse.outcome is Outcome.FAILED:
-        relay.timings.append((rewritten, owed.started, perf_counter(), None))
+        relay.timed(rewritten, owed.started, None, perf_counter())
         _show(relay, knowledge, parse)
         relay.pipeline.skipping = False
         relay.inject(SYNC, Owed(Asked.SYNC))

@@ -175,7 +175,7 @@ class _Pieces:
         if refused is not None:
             return (yield from self._refuse(span, refused))
         sent = span.text if rewritten is None else rewritten.sql
-        subject = text.sql if rewritten is None else rewritten
+        subject = knowledge.texts.passed(text.sql, text.facts) if rewritten is None else rewritten
         runs: tuple[Run, ...] = (Run(subject, span.start, 0),)
         prelude = None if rewritten is None else prelude_of(relay, knowledge, rewritten)
         if prelude is not None:

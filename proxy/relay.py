@@ -29,6 +29,7 @@ from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_resp
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
 from proxy.statements import Run, Statements
+from proxy.timing import is_quick
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
 from proxy.wire import backend, frontend
@@ -42,12 +43,13 @@ from proxy.wire.backend import (
 )
 from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_header
-from proxy.wire.frontend import LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
+from proxy.wire.frontend import FLUSH, LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
 
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
+    from proxy.tally import Caller
     from proxy.timing import Subject, Timings
 
 
@@ -98,6 +100,8 @@ _REST = Execute(b"").encode() + SYNC
 _REST_DESCRIBED = Describe(PORTAL, b"").encode() + _REST
 _REST_OF_CALL = (_REST_DESCRIBED, _REST)
 _ASKED_EXECUTE = Asked.EXECUTE
+#: Behind an Execute: its answer comes without our doing.
+_ENDS_CYCLE = (SYNC, FLUSH)
 _TIMED = frozenset({Asked.QUERY, Asked.EXECUTE, Asked.CALL})
 _SHOWN = frozenset({Fate.FORWARD, Fate.PART})
 #: The SQLSTATE field of the database's word that this session changed an entity.
@@ -114,14 +118,17 @@ class Relay:
         "_client_missing",
         "_client_streaming",
         "_cycle",
+        "_free",
         "_record",
         "_refusal",
         "_script",
         "_tries",
+        "_unflushed",
         "_upstream_buffer",
         "_upstream_held",
         "_upstream_missing",
         "_upstream_streaming",
+        "caller",
         "careful",
         "caught_up",
         "closing",
@@ -150,12 +157,19 @@ class Relay:
         shell: Shell,
         timings: Timings,
         knowledge: Knowledge | None,
+        caller: Caller,
     ) -> None:
         self.write_client = write_client
         self.write_upstream = write_upstream
         self.shell = shell
         self.timings = timings
         self._record = timings.append
+        #: Whose statements these are.
+        self.caller = caller
+        #: When upstream was last known to be through with a statement: the next one begins then, if it was sent before.
+        self._free = 0.0
+        #: Upstream may be keeping the answer to an Execute to itself, up to the next Sync or Flush.
+        self._unflushed = False
         #: None where Kameleon is not installed: then nothing is rewritten.
         self.knowledge = knowledge
         self.pipeline = Pipeline()
@@ -272,7 +286,7 @@ class Relay:
                     verdict = simple_query.on_query(self, data[pos + 5 : after - 1], now)
             elif kind == _SYNC:
                 if pipeline.sync_sent():
-                    self.in_extended = self.has_bound = False
+                    self.in_extended = self.has_bound = self._unflushed = False
                     pipeline.queue.append(_OWED_SYNC)
             elif kind == _COPY_DATA:
                 pass
@@ -295,7 +309,11 @@ class Relay:
                 rest = 0  # bytes behind it that make it a call
                 if not portal and data.startswith(_REST_OF_CALL, after):
                     rest = len(_REST) if data.startswith(_REST, after) else len(_REST_DESCRIBED)
-                if rest and extended_query.on_call(self, name, 2 if rest == len(_REST) else 3, now):
+                if (
+                    rest
+                    and not self._unflushed
+                    and extended_query.on_call(self, name, 2 if rest == len(_REST) else 3, now)
+                ):
                     if self._nothing_done():
                         self._keep_cycle(data, pos)
                     self.in_extended = self.has_bound = False
@@ -306,6 +324,8 @@ class Relay:
             elif kind == _EXECUTE:
                 extended = True
                 verdict = extended_query.on_execute(self, data[pos + 5 : after], now)
+                if verdict is None and (self._unflushed or not data.startswith(_ENDS_CYCLE, after)):
+                    verdict = self._flushed(data[pos:after], data.startswith(_ENDS_CYCLE, after))
             elif kind == _DESCRIBE:
                 extended = True
                 verdict = extended_query.on_describe(self, data[pos + 5 : after])
@@ -355,6 +375,17 @@ class Relay:
         self._forward(data, start, pos)
         if pos < end:
             self._keep_client(data[pos:])
+
+    def _flushed(self, execute: bytes, is_last: bool) -> bytes | None:
+        """In the middle of a pipeline: Flush around it, so that its answer comes by itself and can be timed."""
+        if not self.timings.is_precise:
+            return None
+        if is_quick(self.pipeline.queue[-1].subject):
+            self._unflushed = not is_last
+            return None
+        before = FLUSH if self._unflushed else b""
+        self._unflushed = False
+        return before + execute + (b"" if is_last else FLUSH)
 
     def _nothing_done(self) -> bool:
         """Whether a cycle begins with the last message, or what came before has been answered and bound nothing."""
@@ -426,6 +457,8 @@ class Relay:
             data = b"".join(self._upstream_buffer)
             self._upstream_buffer.clear()
 
+        # All that came in one chunk is taken to have been complete at once.
+        now = perf_counter()
         queue = self.pipeline.queue
         head = queue[0] if queue else None
         expected = _NOTHING if head is None else head.expected
@@ -472,10 +505,14 @@ class Relay:
                     if self.knowledge is not None and self.knowledge.command_tag is not None:
                         replaced = self._told_tag(kind)
                     if head.runs:
-                        hidden = self._on_run_complete(head, data[pos + 5 : after - 1])
+                        hidden = self._on_run_complete(head, data[pos + 5 : after - 1], now)
                         replaced = replaced if hidden is None else hidden
                     elif shown:
-                        self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                        started = head.started
+                        if started < self._free:
+                            started = self._free
+                        self._free = now
+                        self._record((head.subject, started, now, data[pos + 5 : after - 1], self.caller))
                 elif step is _READY:
                     if after != pos + HEADER_SIZE + 1:
                         raise MalformedMessage("ReadyForQuery has one byte")
@@ -498,7 +535,7 @@ class Relay:
                         if self.knowledge is not None and self.knowledge.command_tag is not None:
                             replaced = self._told_tag(kind)
                         if shown:
-                            self._record((head.subject, head.started, perf_counter(), data[pos + 5 : after - 1]))
+                            self.timed(head.subject, head.started, data[pos + 5 : after - 1], now)
                     elif kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                         if head.statement is not None and not head.fate:
@@ -590,8 +627,9 @@ class Relay:
     def _on_asynchronous(self, kind: int, data: bytes, pos: int, after: int, head: Owed | None) -> bytes | None:
         knowledge = self.knowledge
         if kind == Backend.PARAMETER_STATUS:
+            status = ParameterStatus.decode(data[pos + 5 : after])
+            self.caller = self.caller.changed(status.name, status.value)
             if knowledge is not None:
-                status = ParameterStatus.decode(data[pos + 5 : after])
                 knowledge.parameter_changed(status.name, status.value)
             return None
         if kind == Backend.NOTIFICATION_RESPONSE or knowledge is None:
@@ -620,14 +658,18 @@ class Relay:
         knowledge.command_tag = None
         return told
 
-    def _on_run_complete(self, head: Owed, tag: bytes) -> bytes | None:
-        now = perf_counter()
+    def timed(self, subject: Subject, started: float, tag: bytes | None, now: float) -> None:
+        """A statement is complete, or has failed (`tag` is None)."""
+        started = max(started, self._free)
+        self._free = now
+        self.timings.append((subject, started, now, tag, self.caller))
+
+    def _on_run_complete(self, head: Owed, tag: bytes, now: float) -> bytes | None:
         run = head.runs[head.at] if head.at < len(head.runs) else head.runs[-1]
         head.at += 1
         if run.ours:
             return b""
-        self.timings.append((run.subject, head.started, now, tag))
-        head.started = now
+        self.timed(run.subject, head.started, tag, now)
         return None
 
     def _row_description(self, message: bytes) -> bytes | None:
@@ -651,7 +693,7 @@ class Relay:
         if run is not None:
             refused = run.refused
         if head.asked in _TIMED and head.fate in _SHOWN and (run is None or not run.ours):
-            self.timings.append((head.subject if run is None else run.subject, head.started, perf_counter(), None))
+            self.timed(head.subject if run is None else run.subject, head.started, None, perf_counter())
         shown: bytes | None = None
         if fatal:
             self.upstream_said_why = True

@@ -16,8 +16,8 @@ from proxy.session import Session
 from proxy.settings import Settings
 from proxy.startup import CancelRequest
 from proxy.stores import StoreRegistry
+from proxy.tally import Tally
 from proxy.tasks import Tasks
-from proxy.timing import Timings
 from proxy.tls import server_context
 from proxy.transport import Channel
 from proxy.upstream import UpstreamAddress
@@ -39,9 +39,9 @@ class ProxyServer:
         self.tls: ssl.SSLContext | None = None
         if settings.tls_cert is not None:
             self.tls = server_context(settings.tls_cert, settings.tls_key, settings.tls_ca, settings.tls_min_version)
-        self.timings = Timings(settings.statement_history)
+        self.tally = Tally(settings.statement_queue, is_precise=settings.metrics_enabled)
         self.tasks = Tasks()
-        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size, self.tasks)
+        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size, self.tasks, settings.policy)
         self.draining = False
         self._sessions: set[Session] = set()
         self._nobody_left = asyncio.Event()
@@ -79,6 +79,8 @@ class ProxyServer:
             for session in list(self._sessions):
                 session.cut()
         await self.tasks.stop(_LAST_GRACE)
+        self.tally.look()
+        self.tally.settle()
         await self.stores.close()
 
     async def cancel(self, request: CancelRequest) -> None:

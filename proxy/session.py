@@ -97,8 +97,12 @@ class Session:
             for name, value in login.parameters.items():
                 knowledge.parameter_changed(name, value)
         client.source, upstream.source = upstream, client
+        tally = self._server.tally
+        told = {name: value.decode("utf-8", "replace") for name, value in login.parameters.items()}
+        user = told.get(b"session_authorization") or startup.user.decode("utf-8", "replace")
+        caller = tally.callers.get(database, user, told.get(b"application_name", ""))
         self._relay = relay = Relay(
-            client.plain_writer(), upstream.plain_writer(), self, self._server.timings, knowledge
+            client.plain_writer(), upstream.plain_writer(), self, tally.timings, knowledge, caller
         )
         client.write(login.ready)
         upstream.hand_over(relay.receive_upstream, self._upstream_ended)

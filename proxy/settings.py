@@ -117,8 +117,8 @@ class Settings(BaseSettings):
     """Seconds that running statements get to finish at a stop."""
     rewrite_cache_size: int = Field(default=5_000, ge=0, le=10_000_000)
     """Statement shapes whose rewriting is remembered."""
-    statement_history: int = Field(default=10_000, ge=0, le=10_000_000)
-    """Timed statements kept in memory."""
+    statement_queue: int = Field(default=20_000, ge=0, le=10_000_000)
+    """Timed statements that wait in memory until they are added up, which they are every few milliseconds."""
 
     # The policy. A database may say otherwise, by rows of kameleon.settings; known_settings() there has these bounds.
     metrics_enabled: bool = True

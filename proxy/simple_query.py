@@ -41,7 +41,7 @@ def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
                 return _rewrite(relay, knowledge, text, now)
             return _with_care(relay, knowledge, text, now)
         owed = Owed(Asked.QUERY)
-        owed.subject = knowledge.texts.passed(sql, facts)
+        owed.subject = knowledge.texts.passed(sql, facts) if facts.dedicated else sql[:LONGEST_REMEMBERED]
     else:
         owed = Owed(Asked.QUERY)
         owed.subject = sql[:LONGEST_REMEMBERED]
@@ -69,7 +69,9 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
             return held
     if not text.facts.mentions or knowledge.names_dirty:
         # Still dirty: the transaction has failed, and PostgreSQL refuses whatever names a relation.
-        runs = tuple(Run(span.text.encode(knowledge.codec), span.start, span.start) for span in spans)
+        runs = tuple(
+            Run(knowledge.texts.part(span.text.encode(knowledge.codec)), span.start, span.start) for span in spans
+        )
         return _as_it_came(relay, knowledge, text, now, runs if len(runs) > 1 else ())
     if spans:
         return _several(relay, knowledge, text, spans, now)
@@ -142,7 +144,8 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
         add(text.text[position : span.start])
         position = span.start + len(span.text)
         if not knowledge.texts.mentions(span.text):
-            runs.append(Run(span.text.encode(knowledge.codec), span.start, sent_length))
+            passed = knowledge.texts.part(span.text.encode(knowledge.codec))
+            runs.append(Run(passed, span.start, sent_length))
             add(span.text)
             continue
         try:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 
+from catalog.metrics import InvalidPolicy, MaterializationPolicy
+from catalog.metrics_collector import MetricsCollector
 from proxy.row_descriptions import RowDescriptions
 from proxy.texts import Texts
 from rewriter import Rewriter
@@ -30,6 +32,7 @@ OpenStore = Callable[[str], Awaitable["CatalogStore | None"]]
 
 
 _REMEMBERED_NAMES = 500
+_DEFAULT_POLICY = MaterializationPolicy()
 
 
 class StoreUnavailable(Exception):
@@ -39,13 +42,35 @@ class StoreUnavailable(Exception):
 class Database:
     """What all sessions of one database share."""
 
-    def __init__(self, name: str, store: CatalogStore, rewriter: Rewriter) -> None:
+    def __init__(
+        self, name: str, store: CatalogStore, rewriter: Rewriter, policy: MaterializationPolicy = _DEFAULT_POLICY
+    ) -> None:
+        """`policy`: the proxy's own, which the database may change."""
         self.name = name
         self.store = store
         self.rewriter = rewriter
+        self.collector = MetricsCollector(store.connect, lambda: self.policy)
+        self._policy = self._changed_policy = policy
+        self._settings: Mapping[str, str] | None = None
         self._row_descriptions = RowDescriptions(store.snapshot)
         self._texts: dict[tuple[str | None, bool], Texts] = {}
         self._names: dict[Names, Names] = {}
+
+    @property
+    def policy(self) -> MaterializationPolicy:
+        """With what the database's own settings say."""
+        settings = self.store.settings
+        if settings is not self._settings:
+            self._settings = settings
+            try:
+                self._changed_policy = self._policy.changed_by(settings)
+            except InvalidPolicy as error:
+                log.warning("settings of the database not used", database=self.name, error=str(error))
+        return self._changed_policy
+
+    async def close(self) -> None:
+        await self.collector.close()
+        await self.store.close()
 
     async def refresh(self, touched: Collection[int]) -> None:
         """Bring the store up to date. Raises StoreUnavailable."""
@@ -88,10 +113,11 @@ IDLE_SECONDS = 1.0
 
 
 class StoreRegistry:
-    def __init__(self, open_store: OpenStore, cache_size: int, tasks: Tasks) -> None:
+    def __init__(self, open_store: OpenStore, cache_size: int, tasks: Tasks, policy: MaterializationPolicy) -> None:
         self._open_store = open_store
         self._cache_size = cache_size
         self._tasks = tasks
+        self._policy = policy
         self._databases: dict[str, Database | None] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._sessions: Counter[str] = Counter()
@@ -119,7 +145,7 @@ class StoreRegistry:
             return
         database = self._databases.pop(name, None)
         if database is not None:
-            self._tasks.start(database.store.close(), name="close an idle store")
+            self._tasks.start(database.close(), name="close an idle store")
 
     async def _get(self, name: str) -> Database | None:
         if name in self._databases:
@@ -131,12 +157,12 @@ class StoreRegistry:
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                     raise StoreUnavailable(f"the catalog of database {name} cannot be read: {error}") from error
                 rewriter = Rewriter(self._cache_size)
-                self._databases[name] = None if store is None else Database(name, store, rewriter)
+                self._databases[name] = None if store is None else Database(name, store, rewriter, self._policy)
                 log.debug("database opened", database=name, kameleon=store is not None)
         return self._databases[name]
 
     async def close(self) -> None:
         for database in self._databases.values():
             if database is not None:
-                await database.store.close()
+                await database.close()
         self._databases.clear()

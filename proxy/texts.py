@@ -45,10 +45,23 @@ _KEPT_TRACK_OF = frozenset({Kind.DEALLOCATE, Kind.DISCARD, Kind.EXECUTE, Kind.PR
 
 
 class Facts:
-    __slots__ = ("changes_names", "dedicated", "direct", "kind", "mentions", "plain", "several")
+    __slots__ = ("changes_names", "dedicated", "direct", "is_quick", "is_shape", "kind", "mentions", "plain", "several")
 
-    def __init__(self, kind: Kind, *, mentions: bool, dedicated: bool, changes_names: bool, several: bool) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        mentions: bool,
+        dedicated: bool,
+        changes_names: bool,
+        several: bool,
+        is_shape: bool = False,
+    ) -> None:
         self.kind = kind
+        #: All texts that they are remembered for have one shape: what differs is no part of a name.
+        self.is_shape = is_shape
+        #: Statements of that shape were seen to take next to no time.
+        self.is_quick = False
         #: An identifier in it is a shared entity's name, whatever it means there.
         self.mentions = mentions
         #: An identifier in it is a dedicated entity's name.
@@ -111,11 +124,13 @@ class Texts:
         text = encodings.decode(sql, self._encoding)
         return Text(sql, text, _UNREADABLE if text is None else facts or self.facts(sql))
 
-    def passed(self, sql: bytes, facts: Facts) -> bytes | Passed:
+    def passed(self, sql: bytes, facts: Facts) -> Passed:
         """What is remembered of a statement that was passed on as it came, for the timings."""
-        if len(sql) > LONGEST_REMEMBERED:
-            sql = sql[:LONGEST_REMEMBERED]
-        return Passed(sql, self) if facts.dedicated else sql
+        return Passed(sql if len(sql) <= LONGEST_REMEMBERED else sql[:LONGEST_REMEMBERED], self, facts)
+
+    def part(self, sql: bytes) -> Passed:
+        """The same, of one statement of several that came in one text."""
+        return self.passed(sql, self.facts(sql))
 
     def mentions(self, text: str) -> bool:
         """Whether any identifier in it is a shared entity's name."""
@@ -141,9 +156,11 @@ class Texts:
         text = encodings.decode(sql, self._encoding)
         if text is None:
             return _UNREADABLE
-        names = set(map(as_compared, names_in(text, self._standard)))
+        written = names_in(text, self._standard)
+        names = set(map(as_compared, written))
         return Facts(
             rewriter.classify(text),
+            is_shape=as_compared is _without_digits and names == written,
             mentions=not names.isdisjoint(map(as_compared, self._shared)),
             dedicated=not names.isdisjoint(map(as_compared, self._dedicated)),
             changes_names=rewriter.may_change_names(text),

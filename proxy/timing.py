@@ -1,109 +1,78 @@
 """Every statement is timed: from its first byte sent upstream to the message that completes it.
 
-The relay appends a bare tuple, which costs it a fraction of a microsecond; what is worth knowing about the statement
-(its kind, its shape, the rows its command tag tells) is worked out when somebody reads.
+A server runs the statements of a pipeline one after the other, so a statement begins, at the earliest, when the one
+before it is complete. The relay appends a bare tuple, which costs it a fraction of a microsecond; `tally` makes
+something of them, a moment later.
+
+What is complete is told when upstream flushes its answers, which in a pipeline may be at its end only. So the relay
+puts a Flush around an Execute in the middle of a pipeline, unless statements of its shape are known to be quick
+(`is_quick`): for those, many of which come at once, a Flush each would cost more than they do. Statements whose
+answers come in one chunk share its time (`tally`).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from time import perf_counter, time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import rewriter
-from rewriter import lexer
-
 if TYPE_CHECKING:
-    from proxy.texts import Texts
+    from proxy.tally import Caller
+    from proxy.texts import Facts, Texts
     from rewriter import Rewritten
 
-#: A statement longer than this is remembered by its beginning, so that a history of 10 MB scripts stays small.
+#: A statement longer than this is remembered by its beginning, so that a queue of 10 MB scripts stays small.
 LONGEST_REMEMBERED = 2048
 
 
 class Passed(NamedTuple):
-    """A statement that was passed on as it came and mentions dedicated entities."""
+    """A statement that was passed on as it came."""
 
     sql: bytes
     texts: Texts
+    facts: Facts
 
 
-#: A statement: the client's bytes, or what the rewriter made of them.
+#: A statement: the client's bytes, where nobody needs to know more of it, or what was made of them.
 Subject: TypeAlias = "bytes | Passed | Rewritten"
-#: (statement, perf_counter at its first byte, perf_counter at its completion, command tag or None after an error).
-#: An empty query and a portal that stopped at its row limit have an empty tag.
-Sample: TypeAlias = "tuple[Subject, float, float, bytes | None]"
-
-
-@dataclass(frozen=True, slots=True)
-class StatementTiming:
-    entities: tuple[int, ...]
-    kind: rewriter.Kind
-    shape: str
-    rows: int | None
-    duration_ms: float
-    #: Seconds since the epoch, when the statement was sent.
-    started_at: float
-    tag: str
-    failed: bool
+#: (statement, perf_counter at its first byte, perf_counter at its completion, command tag or None after an error, whose
+#: it is). An empty query and a portal that stopped at its row limit have an empty tag.
+Sample: TypeAlias = "tuple[Subject, float, float, bytes | None, Caller]"
 
 
 class Timings:
-    """The latest statements of all sessions. `append` is the deque's own, for the relay's loop."""
+    """Samples that wait to be looked at: at most `limit`, what comes on top is counted in `dropped`."""
 
-    def __init__(self, history: int) -> None:
-        self._samples: deque[Sample] = deque(maxlen=history)
-        self.append = self._samples.append
-        # perf_counter has no fixed origin; one pair of readings ties it to the calendar.
-        self._epoch = time() - perf_counter()
+    def __init__(self, limit: int, wake: Callable[[], object] | None = None, *, is_precise: bool = True) -> None:
+        """`wake` is called when the first sample comes. `is_precise`: answers in pipelines are flushed to be timed."""
+        self.is_precise = is_precise
+        self._samples: list[Sample] = []
+        self._limit = limit
+        self._wake = wake
+        self.dropped = 0
+        #: Statements that the proxy refused itself: they are not timed, but counted.
+        self.refused = 0
+
+    def append(self, sample: Sample) -> None:
+        samples = self._samples
+        if not samples:
+            if self._wake is not None:
+                self._wake()
+        elif len(samples) >= self._limit:
+            self.dropped += 1
+            return
+        samples.append(sample)
 
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __iter__(self) -> Iterator[StatementTiming]:
-        # A copy: statements go on being timed while somebody reads.
-        for sample in tuple(self._samples):
-            yield self._timing(sample)
-
-    def take(self) -> list[StatementTiming]:
-        """What was timed since the last `take`, oldest first."""
-        samples = tuple(self._samples)
-        self._samples.clear()
-        return [self._timing(sample) for sample in samples]
-
-    def _timing(self, sample: Sample) -> StatementTiming:
-        subject, started, ended, tag = sample
-        entities: tuple[int, ...] = ()
-        if isinstance(subject, bytes | Passed):
-            sql = subject if isinstance(subject, bytes) else subject.sql
-            text = sql[:LONGEST_REMEMBERED].decode("utf-8", "replace")
-            kind, shape = rewriter.classify(text), _shape_of(text)
-            if isinstance(subject, Passed):
-                entities = subject.texts.entities_named(text)
-        else:
-            kind, shape, entities = subject.kind, subject.shape, subject.entities
-        return StatementTiming(
-            entities=entities,
-            kind=kind,
-            shape=shape,
-            rows=rows_of(tag or b""),
-            duration_ms=(ended - started) * 1000,
-            started_at=self._epoch + started,
-            tag=(tag or b"").decode("ascii", "replace"),
-            failed=tag is None,
-        )
+    def take(self) -> list[Sample]:
+        """What came since the last `take`, oldest first."""
+        samples, self._samples = self._samples, []
+        return samples
 
 
-def rows_of(tag: bytes) -> int | None:
-    """`INSERT 0 5`, `SELECT 3`, `COPY 12` -> the last number; None where the tag has none."""
-    last = tag.rpartition(b" ")[2]
-    return int(last) if last.isdigit() else None
-
-
-def _shape_of(text: str) -> str:
-    shaped = lexer.shape(text)
-    if shaped is None:
-        return text
-    return shaped[0].replace(lexer.LITERAL_MARK, "?").replace(lexer.COMMENT_MARK, "").strip()
+def is_quick(subject: Subject) -> bool:
+    """Whether statements of this shape are known to take so little time that it need not be known of each."""
+    if isinstance(subject, Passed):
+        return subject.facts.is_quick
+    return not isinstance(subject, bytes) and subject.is_quick

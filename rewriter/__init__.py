@@ -15,6 +15,7 @@
 * `statement`   what the rules work on: tokens to read, edits to make
 * `rules`       one statement kind a file, each adding edits
 * `ddl`         DDL on an entity: passed, with a prelude where it must see rows; `maintenance` for REINDEX and CLUSTER
+* `joins`       how many joins a statement asks for, for statistics
 * `edits`       spans, splicing, and the way back to the client's positions
 
 Promises: a statement that names no shared entity, nor a system catalog, nor a function that tells of storage, comes
@@ -26,6 +27,7 @@ from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_
 from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
+from rewriter.joins import count_joins
 from rewriter.router import TELL_TEXTS
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS
 from rewriter.statements import Kind, Span, classify, may_change_names, split
@@ -41,6 +43,7 @@ __all__ = [
     "Rewritten",
     "Span",
     "classify",
+    "count_joins",
     "may_change_names",
     "mentions_entity",
     "original_position",

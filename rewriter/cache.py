@@ -63,6 +63,20 @@ class Rewritten:
         self._script.analyzed = passed
 
     @property
+    def key(self) -> object:
+        """The same for all statements of one shape, as long as it is remembered."""
+        return self._script
+
+    @property
+    def is_quick(self) -> bool:
+        """Statements of this shape were seen to take next to no time."""
+        return self._script.is_quick
+
+    @is_quick.setter
+    def is_quick(self, quick: bool) -> None:
+        self._script.is_quick = quick
+
+    @property
     def shape(self) -> str:
         """The statement with its literals lifted out, to be shown; without comments."""
         return self._script.shape
@@ -80,9 +94,9 @@ class Rewritten:
         return f"Rewritten({self.sql!r}, kind={self.kind.name}, entities={self.entities})"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Script:
-    """A rewrite with the literals lifted out of it. Only `analyzed` ever changes."""
+    """A rewrite with the literals lifted out of it. Its last two fields are learnt later."""
 
     kind: Kind
     entities: tuple[int, ...]
@@ -93,6 +107,7 @@ class _Script:
     marks: tuple[int, ...]  # offsets of the literals in the shape
     size: int
     analyzed: bool = False
+    is_quick: bool = False
 
     def text_with(self, lifted: list[str]) -> str:
         return "".join([piece if piece.__class__ is str else lifted[piece] for piece in self.template])  # type: ignore[index]

@@ -16,19 +16,21 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, Self, cast
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol, Self, cast
 
 from catalog.model import Entity, Field, Index, Names, Snapshot
 from catalog.store import CatalogStore
 from proxy.knowledge import Knowledge
 from proxy.relay import Relay
 from proxy.stores import Database
-from proxy.timing import Timings
+from proxy.tally import Tally, rows_of
+from proxy.timing import Sample, Timings
 from proxy.wire import backend, frontend
 from proxy.wire.backend import Backend, CommandComplete, DataRow, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, frame, unpack_length
 from proxy.wire.frontend import Frontend
-from rewriter import Rewriter, Rewritten
+from rewriter import Kind, Rewriter, Rewritten, classify
 
 READY = ReadyForQuery(backend.IDLE)
 IN_TRANSACTION = ReadyForQuery(backend.IN_TRANSACTION)
@@ -111,6 +113,45 @@ class FakeStore:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.settings: dict[str, str] = {}
+
+    async def connect(self) -> NoReturn:
+        raise OSError("no database here")
+
+
+@dataclass(frozen=True)
+class TimedStatement:
+    kind: Kind
+    entities: tuple[int, ...]
+    rows: int
+    failed: bool
+    tag: str
+    duration: float  # seconds
+
+
+class TimedStatements:
+    """The relay's samples, in words."""
+
+    def __init__(self, timings: Timings) -> None:
+        self._timings = timings
+
+    def __len__(self) -> int:
+        return len(self._timings)
+
+    def take(self) -> list[TimedStatement]:
+        return [_in_words(sample) for sample in self._timings.take()]
+
+
+def _in_words(sample: Sample) -> TimedStatement:
+    subject, started, ended, tag, _ = sample
+    if isinstance(subject, Rewritten):
+        kind, entities = subject.kind, subject.entities
+    else:
+        sql = subject if isinstance(subject, bytes) else subject.sql
+        kind = classify(sql.decode())
+        entities = () if isinstance(subject, bytes) else subject.texts.entities_named(sql.decode())
+    told = tag or b""
+    return TimedStatement(kind, entities, rows_of(told), tag is None, told.decode(), ended - started)
 
 
 class FakeShell:
@@ -151,7 +192,9 @@ class _Analyzed(Rewriter):
 
 
 class Playbook:
-    def __init__(self, entities: Sequence[Entity], *, names_known: bool, installed: bool, analyzed: bool) -> None:
+    def __init__(
+        self, entities: Sequence[Entity], *, names_known: bool, installed: bool, analyzed: bool, precise: bool
+    ) -> None:
         self.store = FakeStore(Snapshot(1, {each.entity_id: each for each in entities}))
         self.knowledge: Knowledge | None = None
         if installed:
@@ -162,11 +205,19 @@ class Playbook:
                 self.knowledge.names = Names(("pg_catalog", "public"), frozenset(), "shop")
                 self.knowledge.names_dirty = False
         self.shell = FakeShell()
-        self.timings = Timings(1000)
+        self.tally = Tally(1000)
+        # There is no event loop to be woken up in.
+        self.tally.timings = Timings(1000, is_precise=precise)
+        self.timings = TimedStatements(self.tally.timings)
         self._sent_to_client: list[bytes] = []
         self._sent_to_upstream: list[bytes] = []
         self.relay = Relay(
-            self._sent_to_client.append, self._sent_to_upstream.append, self.shell, self.timings, self.knowledge
+            self._sent_to_client.append,
+            self._sent_to_upstream.append,
+            self.shell,
+            self.tally.timings,
+            self.knowledge,
+            self.tally.callers.get(self.knowledge.database if self.knowledge else None, "ada", "psql"),
         )
 
     # --- what is sent ---
@@ -231,8 +282,15 @@ class Playbook:
         return self
 
 
-def playbook(*entities: Entity, names_known: bool = True, installed: bool = True, analyzed: bool = True) -> Playbook:
-    return Playbook(entities, names_known=names_known, installed=installed, analyzed=analyzed)
+def playbook(
+    *entities: Entity,
+    names_known: bool = True,
+    installed: bool = True,
+    analyzed: bool = True,
+    precise: bool = False,
+) -> Playbook:
+    """`precise`: with a Flush around each Execute in the middle of a pipeline, so that it can be timed."""
+    return Playbook(entities, names_known=names_known, installed=installed, analyzed=analyzed, precise=precise)
 
 
 def question(*touched: int, end: bytes = SYNC) -> bytes:

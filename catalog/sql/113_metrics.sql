@@ -56,6 +56,9 @@ CREATE OR REPLACE FUNCTION kameleon.tell_settings() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pg_notify('kameleon', 'settings');
+    IF EXISTS (SELECT FROM kameleon.settings s WHERE s.name = 'store_sql_text' AND s.value = 'false') THEN
+        UPDATE kameleon.kdb_statement_shapes SET statement = NULL WHERE statement IS NOT NULL;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -112,7 +115,11 @@ BEGIN
             NULL;
         END;
     END LOOP;
-    DELETE FROM kameleon.kdb_statement_shapes s WHERE s.last_seen < before;
+    BEGIN
+        DELETE FROM kameleon.kdb_statement_shapes s WHERE s.last_seen < before;
+    EXCEPTION WHEN lock_not_available THEN
+        NULL;
+    END;
     PERFORM set_config('kameleon.internal', internal, true);
     RETURN dropped;
 END
@@ -191,6 +198,24 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 $$;
 
 -- --- what people and the proxy look at ---
+
+-- How an entity was used in the last hours; the windows are drawn out to whole ten minutes.
+CREATE OR REPLACE FUNCTION kameleon.entity_activity(
+    entity int, access_window interval, join_window interval,
+    OUT calls bigint, OUT joins bigint, OUT writes bigint, OUT total_ms float8, OUT slowest_ms float8,
+    OUT row_count bigint, OUT most_rows bigint, OUT last_used timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(a.calls) FILTER (WHERE w.accesses), 0),
+           coalesce(sum(a.joins) FILTER (WHERE a.since > now() - join_window - interval '10 minutes'), 0),
+           coalesce(sum(a.writes) FILTER (WHERE w.accesses), 0),
+           coalesce(sum(a.execution_time_ms) FILTER (WHERE w.accesses), 0),
+           coalesce(max(a.slowest_ms) FILTER (WHERE w.accesses), 0),
+           coalesce(sum(a.row_count) FILTER (WHERE w.accesses), 0),
+           coalesce(max(a.most_rows) FILTER (WHERE w.accesses), 0),
+           max(a.since)
+    FROM kameleon.kdb_entity_activity a, LATERAL (SELECT a.since > now() - access_window - interval '10 minutes' AS accesses) AS w
+    WHERE a.entity_id = entity
+$$;
 
 -- Which entities the role may be told of: those that it may read or owns.
 CREATE OR REPLACE FUNCTION kameleon.may_see(relation oid) RETURNS boolean

@@ -70,7 +70,7 @@ def test_one_implicit_transaction():
     # The last statement is reported complete when the transaction has ended.
     script.upstream(done("SELECT 1"), IN_TRANSACTION).to_client().to_upstream(Query(b"COMMIT"))
     script.upstream(done("COMMIT"), READY).to_client().refreshed(entity()).to_client(done("SELECT 1"), READY).quiet()
-    assert [each.tag for each in script.timings] == ["CREATE TABLE", "INSERT 0 1", "SELECT 1"]
+    assert [each.tag for each in script.timings.take()] == ["CREATE TABLE", "INSERT 0 1", "SELECT 1"]
     assert script.relay.is_idle
 
 

@@ -165,7 +165,7 @@ def test_a_prepared_statement_is_run_in_one_go(rest):
     answer = [BIND_COMPLETE, *([COLUMNS] if len(rest) == 3 else []), row("1"), done("SELECT 1"), READY]
     script.upstream(*answer, *answer).to_client(*answer, *answer)
     assert script.relay.is_idle
-    assert [timing.tag for timing in script.relay.timings] == ["SELECT 1", "SELECT 1"]
+    assert [timing.tag for timing in script.timings.take()] == ["SELECT 1", "SELECT 1"]
 
 
 @pytest.mark.parametrize("rest", CALLS.values(), ids=CALLS)
@@ -176,7 +176,7 @@ def test_a_prepared_statement_that_fails(rest):
     answer = [BIND_COMPLETE, done("SELECT 1"), READY]
     script.upstream(error("22P02", "bad value"), READY, *answer)
     assert script.relay.is_idle
-    assert [timing.failed for timing in script.relay.timings] == [True, True, False]
+    assert [timing.failed for timing in script.timings.take()] == [True, True, False]
 
 
 def test_a_call_after_a_failure_is_skipped_up_to_its_sync():

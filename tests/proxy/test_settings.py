@@ -76,7 +76,7 @@ def test_empty_variable_counts_as_not_set(monkeypatch):
         ("client_login_timeout", "0", "expected greater than 0"),
         ("drain_timeout", "soon", "expected a valid number"),
         ("rewrite_cache_size", "1.5", "expected a valid integer"),
-        ("statement_history", "-1", "expected greater than or equal to 0"),
+        ("statement_queue", "-1", "expected greater than or equal to 0"),
     ],
 )
 def test_bad_value_is_refused_by_name_with_what_was_expected(monkeypatch, name, value, expected):
