@@ -113,6 +113,7 @@ class Relay:
         "_awaited",
         "_awaits_settled",
         "_awaits_store",
+        "_block",
         "_client_buffer",
         "_client_held",
         "_client_missing",
@@ -189,6 +190,8 @@ class Relay:
         self.caught_up = False
         #: The extended protocol's latest messages, if nothing was going on when they began.
         self._cycle: retry.Cycle | None = None
+        #: The BEGIN of a transaction in which nothing else has been done yet.
+        self._block: bytes | None = None
         #: How often what is being answered has been sent again.
         self._tries = 0
         #: Entities that the transaction has used, and those whose tables it has locked (`analysis`).
@@ -397,7 +400,8 @@ class Relay:
         return len(queue) <= 1 or all(entry.fate in retry.UNSEEN for entry in islice(queue, len(queue) - 1))
 
     def _keep_cycle(self, data: bytes, pos: int) -> None:
-        kept = len(data) <= retry.LONGEST_KEPT and self.status == _IDLE and self._is_first()
+        is_free = self.status == _IDLE or self._block is not None
+        kept = len(data) <= retry.LONGEST_KEPT and is_free and self._is_first()
         self._cycle = (data, pos) if kept else None
         self._tries = 0
 
@@ -502,6 +506,8 @@ class Relay:
                         head.statement.param_types = ParameterDescription.decode(data[pos + 5 : after]).types
                         head.statement.types_known = True
                 elif step is _COMPLETE:
+                    if shown:
+                        self._block = None
                     if self.knowledge is not None and self.knowledge.command_tag is not None:
                         replaced = self._told_tag(kind)
                     if head.runs:
@@ -525,6 +531,8 @@ class Relay:
                             return
                         if knowledge.changed_in_transaction:
                             knowledge.transaction_ended()
+                    if status != self.status and self.status == _IDLE and shown:
+                        self._block = retry.opening(head)
                     self.status = status
                     self.pipeline.pop()
                     if status == _IDLE and self.used and not queue:
@@ -532,6 +540,8 @@ class Relay:
                         self.locked.clear()
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
+                        if shown:
+                            self._block = None
                         if self.knowledge is not None and self.knowledge.command_tag is not None:
                             replaced = self._told_tag(kind)
                         if shown:
@@ -720,7 +730,7 @@ class Relay:
 
     def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed]) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
-        if self.status != _IDLE:
+        if self.status != _IDLE and self._block is None:
             return retry.conflict(error, knowledge)
         is_synced = len(self.pipeline.queue) == 1
         nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
@@ -729,14 +739,14 @@ class Relay:
             if text is not None and not head.runs and not head.begun:
                 self._tries += 1
                 head.fate = Fate.SWALLOW
-                self._run(retry.query(self, knowledge, head, text, error))
+                self._run(retry.query(self, knowledge, head, text, error, self._block))
                 return b""
             if self._cycle is not None:
                 statement = head.statement or head.renewed or retry.bound(self._cycle, self.statements)
                 again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded, is_synced)
                 if again is not None:
                     self._tries += 1
-                    self._run(retry.pipeline(self, knowledge, again, error))
+                    self._run(retry.pipeline(self, knowledge, again, error, self._block))
                     return b""
         if retry.is_news(error, knowledge):
             return retry.conflict(error, knowledge)

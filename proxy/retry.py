@@ -3,8 +3,8 @@
 Another session or another proxy may change an entity between the rewriting of a statement and its arrival. The view
 that it names is gone then, or it reaches the guarded table; either way it fails without having done anything. Where
 that is all that the client would see of it (a simple Query of one statement, or one cycle of Parse, Bind, Describe,
-Execute and Sync or Flush, outside of a transaction, with nothing sent after it), the client need not know: it gets the
-second try's answer. Inside a transaction it is told to retry that (40001).
+Execute and Sync or Flush, outside of a transaction or the first in one, with nothing sent after it), the client need
+not know: it gets the second try's answer. A transaction that has done something before is told to retry (40001).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proxy.pipeline import Asked, Fate, Owed
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import REFRESH, Script
-from proxy.wire.backend import IDLE, Diagnostic, ReadyForQuery
+from proxy.wire.backend import FAILED_TRANSACTION, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, unpack_length
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
 from rewriter import RewriteError, Rewritten
@@ -41,6 +41,9 @@ MOST_TRIES = 5
 #: Of entries that are not the client's own.
 UNSEEN = frozenset({Fate.HIDE, Fate.SWALLOW})
 
+#: A BEGIN by itself. (In a text with something else behind it there would be a semicolon before that.)
+_OPENING = re.compile(rb"\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*", re.IGNORECASE)
+
 _GONE = re.compile(rb'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
 
 
@@ -57,6 +60,12 @@ class Again(NamedTuple):
     answered: int
     #: False: it ended with Flush, and the client's Sync comes later.
     is_synced: bool = True
+
+
+def opening(answered: Owed) -> bytes | None:
+    """The text of a simple Query, if all that it did was to begin a transaction."""
+    text = answered.subject
+    return text if isinstance(text, bytes) and _OPENING.fullmatch(text) is not None else None
 
 
 def bound(cycle: Cycle, statements: Statements) -> Statement | None:
@@ -158,9 +167,10 @@ def text_of(failed: Owed, knowledge: Knowledge) -> Text | None:
     return None if text.facts.several else text
 
 
-def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes) -> Script:
-    """Again, a simple Query of one statement."""
+def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes, block: bytes | None) -> Script:
+    """Again, a simple Query of one statement; `block`: the BEGIN before it."""
     yield failed
+    yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     rewritten = _rewritten(knowledge, text.text)
     first = failed.subject
@@ -175,7 +185,7 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
     relay.inject(Query(rewritten.sql.encode(knowledge.codec)).encode(), again)
 
 
-def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) -> Script:
+def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, block: bytes | None) -> Script:
     """Again, one cycle of the extended protocol: what has been answered already is answered unseen."""
     sync = Owed(Asked.SYNC, Fate.SWALLOW)
     if failed.is_synced:
@@ -184,6 +194,7 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) ->
         relay.pipeline.skipping = False
         relay.inject(SYNC, sync)
     yield sync
+    yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     statement = failed.statement
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
@@ -213,10 +224,17 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes) ->
         relay.inject(b"".join(messages) + FLUSH, *owed)
 
 
+def _begin_again(relay: Relay, block: bytes | None) -> Script:
+    if block is not None:
+        rollback, begin = Owed(Asked.QUERY, Fate.SWALLOW), Owed(Asked.QUERY, Fate.SWALLOW)
+        relay.inject(Query(b"ROLLBACK").encode() + Query(block).encode(), rollback, begin)
+        yield begin
+
+
 def _catch_up(relay: Relay, knowledge: Knowledge) -> Script:
     yield REFRESH
     knowledge.follow_store()
-    if knowledge.names_dirty and relay.status == IDLE:
+    if knowledge.names_dirty and relay.status != FAILED_TRANSACTION:
         yield from settle.ask(relay, knowledge)
         relay.take_refusal()
 

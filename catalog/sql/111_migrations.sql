@@ -9,8 +9,8 @@
 --     switching   the one moment when writers wait: the names stand for the other storage from now on
 -- What fails or is cancelled before the switch is undone (undoing); what is interrupted, is undone by whoever comes next.
 
--- Takes locks, if they can be had at once or very soon, and a little later with every attempt. A writer waits behind us
--- while we wait.
+-- Takes locks, if they can be had at once or soon: within 100 ms, and a little later with every attempt, but before anybody
+-- looks for a deadlock. A writer waits behind us while we wait.
 CREATE OR REPLACE FUNCTION kameleon.lock_briefly(relations text[], lock_mode text, attempts int DEFAULT 0) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -19,7 +19,7 @@ DECLARE
     relation text;
 BEGIN
     FOREACH relation IN ARRAY relations LOOP
-        PERFORM set_config('lock_timeout', greatest(10, least(100 + 10 * attempts, 180) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
+        PERFORM set_config('lock_timeout', greatest(10, least(100 * 1.1 ^ least(attempts, 25), 900) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
         EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', relation, lock_mode);
     END LOOP;
     PERFORM set_config('lock_timeout', own_timeout, true);
@@ -192,7 +192,7 @@ BEGIN
         UPDATE kameleon.kdb_migrations SET told_at = clock_timestamp() WHERE call_id = (migration).call_id;
         RAISE NOTICE 'table "%": %', (migration).entity_name, what_for;
     END IF;
-    RETURN least(5, 0.05 * 1.25 ^ least((migration).attempts, 25)) * (0.5 + random() / 2);
+    RETURN least(2, 0.05 * 1.25 ^ least((migration).attempts, 25)) * (0.5 + random() / 2);
 END
 $$;
 

@@ -175,8 +175,7 @@ def test_a_foreign_key_of_a_table_that_is_no_entity_keeps_what_it_references_ded
     state, message, _ = _refusal(session, "CALL kameleon.dematerialize_entity('maker')")
     assert state == "0A000"
     assert (
-        message
-        == 'table "maker" cannot be kept in shared storage: table "car", which is not an entity, references it'
+        message == 'table "maker" cannot be kept in shared storage: table "car", which is not an entity, references it'
     )
     session.execute("CALL kameleon.adopt_entity('car')")
     session.execute("CALL kameleon.dematerialize_entity('maker')")

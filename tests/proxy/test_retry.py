@@ -8,6 +8,7 @@ from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execut
 from tests.playbook import (
     BIND_COMPLETE,
     CLOSE_COMPLETE,
+    FAILED,
     FLUSH,
     IN_TRANSACTION,
     NO_DATA,
@@ -101,12 +102,45 @@ def test_a_guard_that_persists_is_explained():
 
 def test_inside_a_transaction_the_client_has_to_retry():
     script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(b"SELECT 2")).upstream(done("SELECT 1"), IN_TRANSACTION)
     script.client(Query(INSERT)).upstream(GONE)
     shown = as_bytes(script._sent_to_client)
     assert b"C40001\0" in shown
     assert b"HThe transaction might succeed if retried.\0" in shown
     assert b"kdb_" not in shown
     assert script.shell.refreshes == 0
+
+
+@pytest.mark.parametrize("begin", [b"BEGIN", b"begin;", b"START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE"])
+def test_the_first_of_a_transaction_is_tried_again_in_a_new_one(begin: bytes):
+    script = playbook(entity()).client(Query(begin)).upstream(done("BEGIN"), IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    script._sent_to_client.clear()
+    script.client(Query(INSERT)).to_upstream(Query(INSERT_3)).upstream(GONE, FAILED).to_client()
+    script.to_upstream(Query(b"ROLLBACK"), Query(begin))
+    script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
+    script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
+    script.to_upstream(Query(INSERT_4)).upstream(done("INSERT 0 1"), IN_TRANSACTION)
+    script.to_client(done("INSERT 0 1"), IN_TRANSACTION)
+
+
+def test_a_cycle_that_is_the_first_of_a_transaction_is_tried_again_in_a_new_one():
+    script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Describe(PORTAL, b""), Execute(b""), SYNC]
+    script._sent_to_upstream.clear()
+    script._sent_to_client.clear()
+    script.client(*sent).upstream(GONE, FAILED).to_client()
+    script._sent_to_upstream.clear()
+    script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
+    script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:])
+
+
+@pytest.mark.parametrize("begin", [b"BEGIN; DELETE FROM others", b"SAVEPOINT a"])
+def test_not_when_more_than_a_transaction_was_begun(begin: bytes):
+    script = playbook(entity()).client(Query(begin)).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(INSERT)).upstream(GONE)
+    assert b"C40001\0" in as_bytes(script._sent_to_client)
 
 
 def test_not_after_a_part_of_the_answer_was_shown():
