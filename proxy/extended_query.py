@@ -248,7 +248,8 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
         if held is not None:
             return held
         if text.facts.mentions and knowledge.names_dirty:
-            return None  # in a failed transaction, where it will be refused whatever it says
+            # In a failed transaction, where it will be refused whatever it says, if there is one of its name.
+            return None if statement.sent else _parse_as_written(relay, statement)
         if _is_rewritable(knowledge, text):
             assert text.text is not None
             try:
@@ -283,6 +284,12 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
         return Hold(_compare(relay, knowledge, statement, messages, hidden))
     relay.pipeline.queue.extend(hidden)
     return Before(messages)
+
+
+def _parse_as_written(relay: Relay, statement: Statement) -> Before:
+    statement.sent = statement.sql
+    relay.pipeline.queue.extend(owed_for_parse_again(statement))
+    return Before(parse_again(statement))
 
 
 def _prelude(relay: Relay, sql: bytes) -> Before:

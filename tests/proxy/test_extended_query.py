@@ -258,3 +258,17 @@ def test_in_a_transaction_a_statement_is_renewed_too():
     script.to_client(done("BEGIN"), IN_TRANSACTION).to_upstream(Query(b"BEGIN"))
     script.catalog_moves(entity(generation=4)).client(*RUN).to_upstream(question())
     script.upstream(answer(ready=IN_TRANSACTION)).to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *RUN)
+
+
+def test_a_statement_that_is_gone_is_refused_as_any_other_in_a_failed_transaction():
+    script = prepared().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.to_client(done("BEGIN"), IN_TRANSACTION).to_upstream(Query(b"BEGIN"))
+    script.catalog_moves(entity(generation=4)).client(*RUN).to_upstream(question())
+    script.upstream(answer(ready=IN_TRANSACTION)).to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *RUN)
+    gone = error("42P01", 'relation "orders" does not exist')
+    script.upstream(CLOSE_COMPLETE, gone, FAILED).to_client(gone, FAILED)
+    # upstream has no statement of this name any more, and would say that first
+    script.catalog_moves(entity(generation=5)).client(*RUN)
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT), *RUN)
+    aborted = error("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+    script.upstream(CLOSE_COMPLETE, aborted, FAILED).to_client(aborted, FAILED)
