@@ -22,6 +22,8 @@ _TARGETS = {"CREATE TABLE": 25.0, "ALTER TABLE": 25.0}
 
 #: {n} is the number of the repetition. The foreign key and the view stay for what comes behind them.
 _STATEMENTS = {
+    # The first of a session adds a schema to its search_path, after which PostgreSQL looks all names up again.
+    "CREATE TEMPORARY TABLE": "CREATE TEMPORARY TABLE bench_temporary_{n} (id int PRIMARY KEY, name text)",
     "CREATE TABLE": "CREATE TABLE bench_{n} (id bigint PRIMARY KEY, name text NOT NULL, amount numeric(10,2),"
     " at timestamptz DEFAULT now(), done boolean NOT NULL DEFAULT false)",
     "CREATE TABLE, referring": "CREATE TABLE bench_line_{n} (id int PRIMARY KEY, of bigint REFERENCES bench_{n})",
@@ -39,7 +41,6 @@ _STATEMENTS = {
     "DROP INDEX": "DROP INDEX bench_name_{n}",
     "DROP TABLE, referring": "DROP TABLE bench_line_{n}",
     "DROP TABLE": "DROP TABLE bench_{n}",
-    "CREATE TEMPORARY TABLE": "CREATE TEMPORARY TABLE bench_temporary_{n} (id int PRIMARY KEY, name text)",
 }
 
 

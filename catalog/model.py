@@ -172,7 +172,7 @@ class Snapshot:
         catalogs = frozenset(entity.name for entity in self.entities.values() if entity.is_catalog)
         object.__setattr__(self, "catalogs", catalogs)
 
-    def with_changes(self, changes: Mapping[int, Entity | None]) -> Snapshot:
+    def with_changes(self, changes: Mapping[int, Entity | None], version: int | None = None) -> Snapshot:
         """This snapshot as one session sees it: None for an entity that is gone."""
         if not changes:
             return self
@@ -182,7 +182,7 @@ class Snapshot:
                 entities.pop(entity_id, None)
             else:
                 entities[entity_id] = entity
-        return Snapshot(self.version, entities)
+        return Snapshot(self.version if version is None else version, entities)
 
     def relation(self, oid: int) -> Entity | None:
         """The entity that one of its relations belongs to: shell, child or view."""

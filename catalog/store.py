@@ -94,7 +94,9 @@ class CatalogStore:
             changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
             # of temporary views only their own session knows
             changes = {id_: None if each is None or each.is_temporary else each for id_, each in changes.items()}
-            self.snapshot = Snapshot(version, self.snapshot.with_changes(changes).entities)
+            # a session's own refresh is mostly followed by the notification of the same change
+            if any(self.snapshot.entities.get(id_) != each for id_, each in changes.items()):
+                self.snapshot = self.snapshot.with_changes(changes, version)
 
     async def _connected(self) -> asyncpg.Connection[Any]:
         if self._connection is None or self._connection.is_closed():

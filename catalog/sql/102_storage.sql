@@ -35,6 +35,14 @@ DECLARE
     answers boolean := statement LIKE 'EXPLAIN %';
     result json;
 BEGIN
+    IF owner_name = current_user THEN
+        IF answers THEN
+            EXECUTE statement INTO result;
+        ELSE
+            EXECUTE statement;
+        END IF;
+        RETURN result;
+    END IF;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS json LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', once,
                    format('DECLARE result json; BEGIN EXECUTE %L %s; RETURN result; END', statement, CASE WHEN answers THEN 'INTO result' ELSE '' END));
     EXECUTE format('ALTER FUNCTION kameleon.%I() OWNER TO %I', once, owner_name);

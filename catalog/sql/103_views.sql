@@ -417,8 +417,9 @@ $$;
 
 -- A view as the proxy's snapshot wants it; NULL where there is none. Each column with what it is of the table written to.
 CREATE OR REPLACE FUNCTION kameleon.view_json(number int) RETURNS json
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT json_build_object(
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT json_build_object(
         'entity_id', d.view_id, 'schema', n.nspname, 'name', c.relname, 'relid', c.oid::bigint,
         'kind', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, 'temporary', c.relpersistence = 't',
         -- a materialized view has rows of its own: queries read those
@@ -444,7 +445,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                      JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = own.target WHERE own.column_number IS NULL),
         'indexes', NULL, 'foreign_keys', NULL)
     FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.view_id = number
+    WHERE d.view_id = number);
+END
 $$;
 
 -- Lets a materialized view's own rule and its shadow's trade their queries, and back. REFRESH runs the one it finds.

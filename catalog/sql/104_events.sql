@@ -302,8 +302,10 @@ BEGIN
 END
 $$;
 
+-- The queries of all that is called are looked up by what they are given: a plan made once, whatever it is given, is as good
+-- as a new one, and many a session runs only a few commands.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     command record;
     entity int;
@@ -419,7 +421,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.on_sql_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     object record;
     entity int;

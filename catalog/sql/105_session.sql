@@ -2,8 +2,9 @@
 
 -- An entity as the proxy's snapshot wants it; NULL where it no longer exists.
 CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT json_build_object(
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT json_build_object(
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
         'storage_mode', e.storage_mode, 'generation', e.storage_generation, 'moved_by', e.moved_by, 'merges', current_setting('server_version_num')::int >= 170000,
         'child_name', kameleon.child_name(e),
@@ -35,13 +36,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE e.entity_id = entity
-    UNION ALL SELECT kameleon.view_json(d.view_id) FROM kameleon.kdb_view_definitions d WHERE d.view_id = entity
+    UNION ALL SELECT kameleon.view_json(d.view_id) FROM kameleon.kdb_view_definitions d WHERE d.view_id = entity);
+END
 $$;
 
 -- Every relation that could be taken for an entity because it has the name of one, and the entities themselves.
 CREATE OR REPLACE FUNCTION kameleon.hiding_relations() RETURNS TABLE (schema_oid oid, schema_name name, relation_name name, is_entity boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.oid, n.nspname, c.relname, e.entity_id IS NOT NULL OR d.view_id IS NOT NULL
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT n.oid, n.nspname, c.relname, e.entity_id IS NOT NULL OR d.view_id IS NOT NULL
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid
@@ -50,7 +53,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                          UNION ALL SELECT v.relname FROM kameleon.kdb_view_definitions named JOIN pg_class v ON v.oid = named.relid)
            -- a temporary table comes before a system catalog
            OR (c.relnamespace = pg_my_temp_schema() AND c.relname ~ '^pg_'))
-      AND c.relkind NOT IN ('i', 'I', 't', 'c')
+      AND c.relkind NOT IN ('i', 'I', 't', 'c');
+END
 $$;
 
 -- Arrays in documents are in their text form, which is read otherwise when array_nulls is off.
