@@ -247,14 +247,11 @@ $$;
 
 -- Moves the rows that stand in the shell into documents.
 CREATE OR REPLACE FUNCTION kameleon.drain_shell(entity int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
-    child text;
-    keys record;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
-    child := kameleon.child_name(definition);
     IF definition.shell_filled THEN
         PERFORM kameleon.empty_documents(entity);
         -- every document is written anew, with all its fields and no others
@@ -262,8 +259,20 @@ BEGIN
     END IF;
     IF pg_relation_size(definition.relid) = 0 THEN
         UPDATE kameleon.kdb_entity_definitions SET shell_filled = false WHERE entity_id = entity;
-        RETURN;
+    ELSE
+        PERFORM kameleon.drain_rows(definition);
     END IF;
+END
+$$;
+
+-- By itself, because a change of session_replication_role makes PostgreSQL forget the plans of all queries of the session.
+CREATE OR REPLACE FUNCTION kameleon.drain_rows(definition kameleon.kdb_entity_definitions) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' AS $$
+DECLARE
+    entity int := definition.entity_id;
+    child text := kameleon.child_name(definition);
+    keys record;
+BEGIN
     PERFORM kameleon.lift_guard(entity);
     -- the rows were a table's: they are taken as they are, also where they violate a NOT VALID constraint
     EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', child);
