@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 CHANNEL = "kameleon"
 # The payload that says that kameleon.settings was changed; any other is the number of an entity, or of none.
 SETTINGS_CHANGED = "settings"
+MIGRATIONS_SQL = "SELECT m.direction, m.phase, count(*) FROM kameleon.kdb_migrations AS m GROUP BY m.direction, m.phase"
 SETTINGS_SQL = "SELECT json_object_agg(s.name, s.value) FROM kameleon.settings AS s"
 # Of the INFO message by which the event triggers tell a session what its DDL changed.
 CHANGE_SQLSTATE = "KDB01"
@@ -83,6 +84,12 @@ class CatalogStore:
         refreshes = self._tasks - {self._watch}
         if refreshes:
             await asyncio.wait(refreshes)
+
+    async def count_migrations(self) -> dict[tuple[str, str], int]:
+        """(direction, phase) -> how many moves of entities the catalog knows. Raises: as refresh."""
+        async with self._lock:
+            rows = await (await self._connected()).fetch(MIGRATIONS_SQL)
+        return {(row["direction"], row["phase"]): row["count"] for row in rows}
 
     async def _read(self, touched: Collection[int] | None) -> None:
         connection = await self._connected()

@@ -709,6 +709,7 @@ class Relay:
             self.upstream_said_why = True
         elif refused is not None and is_stand_in(message):
             shown = refused
+            self.timings.refused += 1
         elif head.fate is Fate.SWALLOW:
             shown = b""
         elif self.knowledge is not None:

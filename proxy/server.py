@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,9 @@ import asyncpg
 import structlog
 
 from catalog.store import CatalogStore, open_store
+from proxy.endpoint import Endpoint
 from proxy.errors import UpstreamUnreachable
+from proxy.exposition import AddedTime
 from proxy.session import Session
 from proxy.settings import Settings
 from proxy.startup import CancelRequest
@@ -42,6 +45,10 @@ class ProxyServer:
         self.tally = Tally(settings.statement_queue, is_precise=settings.metrics_enabled)
         self.tasks = Tasks()
         self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size, self.tasks, settings.policy)
+        #: Measured only where somebody may ask for it.
+        self.added = AddedTime() if settings.metrics_listen is not None else None
+        self.endpoint = Endpoint(self)
+        self.sessions_begun = 0
         self.draining = False
         self._sessions: set[Session] = set()
         self._nobody_left = asyncio.Event()
@@ -63,6 +70,10 @@ class ProxyServer:
     @property
     def session_count(self) -> int:
         return len(self._sessions)
+
+    def timed(self, source: str, receive: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """What is done with the bytes of a client or of upstream, timed where somebody may ask for it."""
+        return receive if self.added is None else self.added.timed(source, receive)
 
     async def drain(self) -> None:
         """No new clients; those that are idle leave, and running statements get `drain_timeout` seconds to finish."""
@@ -95,6 +106,7 @@ class ProxyServer:
             self._nobody_left.set()
 
     def _accept(self, client: Channel) -> None:
+        self.sessions_begun += 1
         session = Session(client, self)
         self._sessions.add(session)
         self._nobody_left.clear()

@@ -21,7 +21,7 @@ from catalog.install import InstallError, install
 from proxy.dsn import Dsn, parse_dsn
 from proxy.embedded import EmbeddedError, EmbeddedPostgres
 from proxy.server import ProxyServer
-from proxy.settings import Settings
+from proxy.settings import Settings, split_listen
 from proxy.upstream import UpstreamAddress
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ async def run(settings: Settings, announce: Callable[[Dsn], None]) -> None:
         ended = await _wait(signals, embedded)
         logger.info("draining", timeout=settings.drain_timeout)
         await signals.interrupt(server.drain())
+        server.endpoint.close()
         if ended is not None:
             raise ServiceError(f"the embedded PostgreSQL has ended: {ended}")
     except _Stopped:
@@ -103,6 +104,12 @@ async def _listen(settings: Settings, dsn: Dsn) -> ProxyServer:
         await server.start()
     except OSError as error:
         raise ServiceError(f"cannot listen on {settings.listen}: {error.strerror or error}") from error
+    if settings.metrics_listen is not None:
+        try:
+            port = await server.endpoint.start(*split_listen(settings.metrics_listen))
+        except OSError as error:
+            raise ServiceError(f"cannot listen on {settings.metrics_listen}: {error.strerror or error}") from error
+        logger.info("serving metrics", listen=settings.metrics_listen, port=port)
     return server
 
 

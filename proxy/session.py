@@ -105,8 +105,9 @@ class Session:
             client.plain_writer(), upstream.plain_writer(), self, tally.timings, knowledge, caller
         )
         client.write(login.ready)
-        upstream.hand_over(relay.receive_upstream, self._upstream_ended)
-        client.hand_over(relay.receive_client, self._client_ended)
+        timed = self._server.timed
+        upstream.hand_over(timed("upstream", relay.receive_upstream), self._upstream_ended)
+        client.hand_over(timed("client", relay.receive_client), self._client_ended)
         log.debug("client logged in", user=startup.user.decode("utf-8", "replace"), kameleon=database is not None)
         if self._server.draining:
             self.drain()

@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     statement_queue: int = Field(default=20_000, ge=0, le=10_000_000)
     """Timed statements that wait in memory until they are added up, which they are every few milliseconds."""
 
+    metrics_listen: Annotated[str, AfterValidator(_listen)] | None = None
+    """host:port of /metrics, /healthz and /readyz; without one there is no such port."""
+
     # The policy. A database may say otherwise, by rows of kameleon.settings; known_settings() there has these bounds.
     metrics_enabled: bool = True
     """Whether statements that name entities are measured."""

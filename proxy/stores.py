@@ -72,6 +72,17 @@ class Database:
         await self.collector.close()
         await self.store.close()
 
+    def counted(self) -> dict[str, int]:
+        collector, rewriter = self.collector, self.rewriter
+        return {
+            "rewrites_cached": rewriter.hits,
+            "rewrites_made": rewriter.misses,
+            "recorded": collector.recorded,
+            "dropped": collector.dropped,
+            "stalls": collector.stalls,
+            "pending": collector.pending,
+        }
+
     async def refresh(self, touched: Collection[int]) -> None:
         """Bring the store up to date. Raises StoreUnavailable."""
         try:
@@ -121,6 +132,8 @@ class StoreRegistry:
         self._databases: dict[str, Database | None] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._sessions: Counter[str] = Counter()
+        #: What databases that were closed since had counted.
+        self._past: Counter[str] = Counter()
 
     async def acquire(self, name: str) -> Database | None:
         """The database, for one session, which must `release` it.
@@ -145,7 +158,22 @@ class StoreRegistry:
             return
         database = self._databases.pop(name, None)
         if database is not None:
-            self._tasks.start(database.close(), name="close an idle store")
+            self._tasks.start(self._close(database), name="close an idle store")
+
+    async def _close(self, database: Database) -> None:
+        await database.close()
+        self._past.update(database.counted())
+
+    def open_databases(self) -> list[Database]:
+        """Those with Kameleon."""
+        return [database for database in self._databases.values() if database is not None]
+
+    def counted(self) -> Counter[str]:
+        """What `Database.counted` tells of all there are and were."""
+        total = Counter(self._past)
+        for database in self.open_databases():
+            total.update(database.counted())
+        return total
 
     async def _get(self, name: str) -> Database | None:
         if name in self._databases:

@@ -237,6 +237,9 @@ class Rewriter:
         self._contexts: OrderedDict[tuple[int, Names, bool], _Context] = OrderedDict()
         self._last: _Context | None = None
         self._count = 0
+        #: Statements rewritten as it was remembered, and those that were looked at.
+        self.hits = 0
+        self.misses = 0
 
     def rewrite(
         self,
@@ -259,6 +262,7 @@ class Rewriter:
         key = (context.number, sql)
         script = self._scripts.get(key)
         if script is not None:
+            self.hits += 1
             self._scripts.move_to_end(key)
             # What is found by the whole text has no literals in it: a shape's marks occur in no statement.
             return Rewritten(script.template[0] if script.edits else sql, script, [])  # type: ignore[arg-type]
@@ -274,11 +278,13 @@ class Rewriter:
             key = (context.number, text)
             script = self._scripts.get(key)
             if script is not None:
+                self.hits += 1
                 self._scripts.move_to_end(key)
                 return Rewritten(script.text_with(lifted) if script.edits else sql, script, lifted)
         return self._first_sight(sql, text, lifted, context)
 
     def _first_sight(self, sql: str, key: str, lifted: list[str], context: _Context) -> Rewritten:
+        self.misses += 1
         routed = context.router.route(sql)
         script = _script(routed, key, lifted)
         self._remember((context.number, key), script)
@@ -286,6 +292,7 @@ class Rewriter:
 
     def _once(self, sql: str, routed: Routed | None, context: _Context) -> Rewritten:
         """A statement that is not remembered: too long, or without a shape."""
+        self.misses += 1
         if routed is None:
             routed = context.router.route(sql)
         shown = _beginning(sql, routed.kind, context.standard_conforming_strings)
