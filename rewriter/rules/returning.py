@@ -6,6 +6,7 @@ from catalog.model import Entity
 from rewriter.parse import Item, Reference, Tree
 from rewriter.parts import Relation, Returning
 from rewriter.rules.columns import row_of, target_name
+from rewriter.rules.joins import joined_columns
 from rewriter.rules.system_columns import columns_of
 from rewriter.statement import Statement, field_list
 
@@ -59,15 +60,18 @@ class _Stars:
         own = field_list(self.columns, target_name(self.statement, self.target))
         if self.from_clause is None:
             return own
-        for first in range(*self.from_clause):
-            if self.statement.word(first) in ("using", "natural"):
+        others: list[str] | None = None
+        if any(self.statement.word(token) in ("using", "natural") for token in range(*self.from_clause)):
+            others = joined_columns(self.statement, self._others(star), *self.from_clause)
+            if others is None:
                 raise self.statement.refuse(
                     star,
                     "RETURNING * with JOIN ... USING or NATURAL JOIN is not supported"
                     f' on the shared entity "{self.entity.name}"',
                     hint="Name the columns, or join with ON.",
                 )
-        others = [columns_of(self.statement, item) for item in self._others(star)]
+        if others is None:
+            others = [columns_of(self.statement, item) for item in self._others(star)]
         return ", ".join([*others, own] if self.target_is_last else [own, *others])
 
     def _others(self, star: int) -> list[Item]:

@@ -11,6 +11,7 @@ from rewriter.lexer import quote
 from rewriter.parse import Item, Reference, Scope, Tree
 from rewriter.parts import SYSTEM_COLUMNS, Returning, Unparsed
 from rewriter.rules.columns import row_of, target_name
+from rewriter.rules.joins import joined_columns
 from rewriter.rules.twins import plain_item
 from rewriter.statement import Statement, field_list
 
@@ -103,8 +104,24 @@ def _star(statement: Statement, reference: Reference) -> None:
         return
     star = reference.chain.first
     if len(items) > 1 and any(statement.word(token) == "using" for token in range(len(statement.tokens))):
-        raise statement.refuse(star, "* beside system columns is not supported with JOIN ... USING", hint=_HINT)
+        columns = joined_columns(statement, items, *_from_clause(statement, items))
+        if columns is None:
+            raise statement.refuse(star, "* beside system columns is not supported with this JOIN USING", hint=_HINT)
+        statement.replace(star, star + 1, ", ".join(columns))
+        return
     statement.replace(star, star + 1, ", ".join(columns_of(statement, item) for item in items))
+
+
+_AFTER_FROM = frozenset(
+    "where group having window order limit offset fetch for union intersect except )".split()  # noqa: SIM905
+)
+
+
+def _from_clause(statement: Statement, items: list[Item]) -> tuple[int, int]:
+    first = end = min((item.relation.start for item in items if item.relation is not None), default=0)
+    while end < len(statement.tokens) and statement.word(end) not in _AFTER_FROM:
+        end = statement.partner(end) + 1 if statement.word(end) in ("(", "[") else end + 1
+    return first, end
 
 
 def columns_of(statement: Statement, item: Item) -> str:
