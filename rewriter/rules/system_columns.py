@@ -9,7 +9,7 @@ from __future__ import annotations
 from catalog.model import Entity
 from rewriter.lexer import quote
 from rewriter.parse import Item, Reference, Scope, Tree
-from rewriter.parts import SYSTEM_COLUMNS, Returning, Unparsed
+from rewriter.parts import SYSTEM_COLUMNS, Relation, Returning, Unparsed
 from rewriter.rules.columns import row_of, target_name
 from rewriter.rules.joins import joined_columns
 from rewriter.rules.twins import plain_item
@@ -83,12 +83,11 @@ def _check(statement: Statement, reference: Reference, item: Item) -> None:
     entity = _entity(statement, item)
     if entity is not None and entity.is_catalog and not entity.write_oid:
         raise Unparsed(reference.chain.first)  # a view, which has none
-    alias = item.relation.alias
     what = None
     if any(statement.word(token) == "natural" for token in range(len(statement.tokens))):
         what = "with NATURAL JOIN"
-    elif alias is not None and statement.word(alias + 1) == "(":
-        what = "with names for its columns in FROM"
+    elif entity is not None and not _are_names_plain(statement, entity, item.relation):
+        what = "with these names for its columns in FROM"
     elif not item.relation.takes_alias:
         what = "in TABLE"
     if what is not None:
@@ -96,6 +95,21 @@ def _check(statement: Statement, reference: Reference, item: Item) -> None:
         raise statement.refuse(
             reference.chain.first, f'system column "{name}" of a shared entity is not supported {what}', hint=_HINT
         )
+
+
+def _names(statement: Statement, entity: Entity, relation: Relation) -> list[str]:
+    """What FROM calls the columns: orders AS o (a, b)."""
+    given: list[str] = []
+    if relation.alias is not None and statement.word(relation.alias + 1) == "(":
+        listed = statement.items(relation.alias + 2, statement.partner(relation.alias + 1))
+        given = [statement.tokens[name].value for name, _ in listed]
+    return given + [field.name for field in entity.fields[len(given) :]]
+
+
+def _are_names_plain(statement: Statement, entity: Entity, relation: Relation) -> bool:
+    """Not more than the table has columns, or they would name what the write view has besides."""
+    names = _names(statement, entity, relation)
+    return len(names) == len(entity.fields) and SYSTEM_COLUMNS.isdisjoint(names)
 
 
 def _star(statement: Statement, reference: Reference) -> None:
@@ -132,7 +146,7 @@ def columns_of(statement: Statement, item: Item) -> str:
         return f"{apart or quote(item.name)}.*"
     entity = _entity(statement, item)
     assert entity is not None
-    return field_list([field.name for field in entity.fields], target_name(statement, relation))
+    return field_list(_names(statement, entity, relation), target_name(statement, relation))
 
 
 def _row(statement: Statement, tree: Tree, reference: Reference) -> None:
@@ -168,6 +182,6 @@ def _row(statement: Statement, tree: Tree, reference: Reference) -> None:
 def _is_column(statement: Statement, reference: Reference, name: str) -> bool:
     for item in reference.scope.items:
         entity = _entity(statement, item)
-        if entity is not None and entity.field(name) is not None:
+        if entity is not None and item.relation is not None and name in _names(statement, entity, item.relation):
             return True
     return False

@@ -65,3 +65,23 @@ select seen.ctid from t, seen;
 select t.ctid, seen, t from t, seen where t.id = seen.id order by t.id;
 select count(*) from seen s, seen, t tablesample bernoulli (100) where t.ctid is not null;
 update t set n = 0 from seen where t.id = seen.id and t.ctid is not null returning t.ctid is null, seen.*;
+
+-- Under other names
+create table na (id int primary key, "B b" text, c int);
+insert into na values (1, 'one', 10), (2, 'two', 20);
+-- ordered
+select x.ctid is not null, * from na x (a, b) order by a;
+select ctid is not null as p, a, b, "Q" from na as x (a, "Q", b) where "Q" = 'two';
+-- ordered
+select x, x.* from na x (a, b) where x.ctid is not null order by 1;
+-- ordered
+select x.ctid is not null, x from na x (a, x) order by 2;
+-- ordered
+select tableoid::regclass, * from na as na (a) order by a;
+select ctid from na x (a, b, c, d);
+-- ordered
+select x.ctid is null, x.*, y.* from na x (a) left join na y (k) on y.k = x.a + 1 where x.xmin is not null order by a;
+-- refused: 0A000
+select count(*) from na x (a, ctid) where ctid is not null;
+with q as (select ctid as place, * from na n (a, b)) select a, b, c from q order by a;
+drop table na;
