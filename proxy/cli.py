@@ -15,7 +15,7 @@ import typer
 import uvloop
 
 from proxy import logs
-from proxy.commands import entities, mcp, migrations
+from proxy.commands import entities, mcp, migrations, top
 from proxy.commands.client import ConfigOption as Config
 from proxy.commands.client import leave, load_settings
 from proxy.dsn import Dsn
@@ -87,5 +87,5 @@ def _probe(host: str, port: int) -> None:
         raise OSError(f"expected S or N in answer to an SSLRequest, got {answer!r}")
 
 
-for commands in (entities, migrations, mcp):
+for commands in (entities, migrations, mcp, top):
     commands.register(app)

@@ -244,3 +244,14 @@ CREATE VIEW kameleon.query_stats AS
              JOIN pg_class c ON c.oid = k.relid WHERE kameleon.may_see(c.oid)) AS n
     WHERE n.visible = cardinality(s.entity_ids);
 COMMENT ON VIEW kameleon.query_stats IS 'What statements of each shape cost, for as long as metrics are kept: times in ms, of all calls.';
+
+DROP VIEW IF EXISTS kameleon.entity_stats;
+CREATE VIEW kameleon.entity_stats AS
+    SELECT k.entity_id, k.relid::regclass::text AS entity_name, a.storage_mode, sum(a.calls)::bigint AS calls, sum(a.writes)::bigint AS writes,
+           sum(a.joins)::bigint AS joins, sum(a.execution_time_ms) AS total_ms, sum(a.execution_time_ms) / greatest(sum(a.calls), 1)::float8 AS mean_ms,
+           max(a.slowest_ms) AS max_ms, sum(a.row_count)::bigint AS rows, max(a.most_rows) AS most_rows, max(a.since) AS last_used
+    FROM (SELECT e.entity_id, e.relid FROM kameleon.kdb_entity_definitions e UNION ALL SELECT v.view_id, v.relid FROM kameleon.kdb_view_definitions v) AS k
+    JOIN kameleon.kdb_entity_activity a USING (entity_id)
+    WHERE a.since > now() - interval '1 day' AND kameleon.may_see(k.relid)
+    GROUP BY k.entity_id, k.relid, a.storage_mode;
+COMMENT ON VIEW kameleon.entity_stats IS 'How tables, and views over them, were used in the last day, by how they were kept: times in ms, of all statements.';

@@ -1,7 +1,7 @@
 -- Nobody but the installer reaches the catalog; views need the functions that they call. Re-created on every install.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kameleon FROM PUBLIC;
-GRANT SELECT ON kameleon.entities, kameleon.migrations, kameleon.schema_changes, kameleon.query_stats, kameleon.settings,
+GRANT SELECT ON kameleon.entities, kameleon.migrations, kameleon.schema_changes, kameleon.query_stats, kameleon.entity_stats, kameleon.settings,
                 kameleon.suggestions, kameleon.materialization_candidates TO PUBLIC;
 -- the owner of the database, and who has the owner's role
 GRANT INSERT, UPDATE, DELETE ON kameleon.settings TO pg_database_owner;

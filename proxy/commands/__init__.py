@@ -4,5 +4,6 @@
 * `shown`       tables and progress, for people and for programs
 * `entities`    entities, adopt, forget
 * `migrations`  migrations, materialize, dematerialize
+* `top`         what statements cost, live
 * `mcp`         the server of the Model Context Protocol, `proxy/mcp_server.py`
 """
