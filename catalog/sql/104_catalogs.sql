@@ -2,7 +2,7 @@
 --
 -- The proxy treats these catalogs as it treats entities: a query that names one reads a view of ours. All that is left out
 -- is in schema kameleon, and named kdb_<what>, but for kdb_records itself; or it is an index over, or a constraint of, such
--- a table; or a function. pg_dump is shown nothing of Kameleon at all, so that what it writes can be restored where there is
+-- a table; or a routine without a comment. pg_dump is shown nothing of Kameleon at all, so that what it writes can be restored where there is
 -- none.
 
 -- Whether a name in schema kameleon is of no concern to people.
@@ -46,8 +46,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),
             ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT (kameleon.is_storage(shown.typname) OR $is_dump)$c$, NULL),
-            -- only the procedures are there to be called by people
-            ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (shown.prokind = 'p' AND NOT $is_dump)$c$, NULL),
+            -- what is there to be called by people has a comment
+            ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
             ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR $hides(shown.conrelid))$c$, NULL),
             ('pg_catalog.pg_rewrite', $c$NOT EXISTS (SELECT FROM pg_class k WHERE k.oid = shown.ev_class AND k.relnamespace = $kameleon AND ($is_dump OR kameleon.is_storage(k.relname)))$c$, NULL),
             -- of rows of the read views
@@ -59,7 +59,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_event_trigger', $c$shown.evtname !~ '^kameleon'$c$, NULL),
             ('pg_catalog.pg_depend', $c$NOT (shown.refclassid = 'pg_class'::regclass AND $hides(shown.refobjid)) AND NOT CASE shown.classid
                 WHEN 'pg_class'::regclass THEN $hides(shown.objid)
-                WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_proc o WHERE o.oid = shown.objid AND o.pronamespace = $kameleon AND o.prokind <> 'p')
+                WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_proc o WHERE o.oid = shown.objid AND o.pronamespace = $kameleon AND NOT kameleon.is_for_people(o.oid))
                 WHEN 'pg_type'::regclass THEN EXISTS (SELECT FROM pg_type o WHERE o.oid = shown.objid AND o.typnamespace = $kameleon AND kameleon.is_storage(o.typname))
                 WHEN 'pg_constraint'::regclass THEN EXISTS (SELECT FROM pg_constraint o WHERE o.oid = shown.objid AND o.connamespace = $kameleon AND $hides(o.conrelid))
                 WHEN 'pg_attrdef'::regclass THEN EXISTS (SELECT FROM pg_attrdef o WHERE o.oid = shown.objid AND $hides(o.adrelid))
@@ -85,7 +85,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('information_schema.routine_routine_usage', $c$shown.specific_schema <> 'kameleon'$c$, NULL),
             ('information_schema.routine_sequence_usage', $c$shown.specific_schema <> 'kameleon'$c$, NULL),
             ('information_schema.view_routine_usage', $c$shown.table_schema <> 'kameleon'$c$, NULL),
-            ('information_schema.routines', $c$shown.routine_schema <> 'kameleon' OR shown.routine_type = 'PROCEDURE'$c$, NULL)
+            ('information_schema.routines', $c$shown.specific_schema <> 'kameleon' OR kameleon.is_for_people(substring(shown.specific_name, '\d+$')::oid)$c$, NULL)
     ) AS c (catalog, condition, key)
     UNION ALL
     -- those that tell of relations or types by schema and name
@@ -126,7 +126,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     -- of routines, by schema and the name that is theirs alone
     SELECT (2000000199 + row_number() OVER ())::int, c.catalog::regclass,
-           $c$shown.specific_schema <> 'kameleon' OR EXISTS (SELECT FROM pg_proc p WHERE p.prokind = 'p' AND shown.specific_name = p.proname || '_' || p.oid)$c$, NULL
+           $c$shown.specific_schema <> 'kameleon' OR kameleon.is_for_people(substring(shown.specific_name, '\d+$')::oid)$c$, NULL
     FROM (
         VALUES
             ('information_schema.parameters'),
@@ -141,6 +141,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            CASE WHEN c.relname ~ 'indexes$' THEN 'indexrelid' ELSE 'relid' END
     FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relname ~ '^pg_stat(_xact|io|)_(all|user|sys)_(tables|indexes)$'
 $$;
+
+-- Whether a routine in schema kameleon is there to be called by people.
+CREATE OR REPLACE FUNCTION kameleon.is_for_people(routine oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
+    $$SELECT EXISTS (SELECT FROM pg_description d WHERE d.objoid = routine AND d.classoid = 'pg_proc'::regclass AND d.objsubid = 0)$$;
 
 -- The table whose long values lie in pg_toast.<name>, as far as its name tells.
 CREATE OR REPLACE FUNCTION kameleon.toasted(name name) RETURNS oid

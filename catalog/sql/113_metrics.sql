@@ -17,6 +17,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
         ('access_frequency_window_hours', 'integer', 1, 87600, 'hours within which statements are counted')
 $$;
 
+COMMENT ON FUNCTION kameleon.known_settings() IS 'The settings that kameleon.settings can have: their types, bounds and meanings.';
+
 CREATE OR REPLACE FUNCTION kameleon.check_setting() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

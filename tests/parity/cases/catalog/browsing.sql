@@ -10,7 +10,7 @@ create function double(int) returns int language sql immutable return $1 * 2;
 select n.nspname, c.relname, c.relkind, c.relhassubclass, c.relhastriggers, c.relhasrules from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname !~ '^(pg_.*|information_schema)$' and (n.nspname <> 'kameleon' or c.relname ~ '^kdb_' and c.relname <> 'kdb_records') order by 1, 2;
 select relname from pg_class where relname ~ '^kdb_' and relname <> 'kdb_records';
 select t.typname, t.typtype from pg_type t join pg_namespace n on n.oid = t.typnamespace where n.nspname in ('public', 'shop') or t.typname ~ 'kdb_' and t.typname !~ '^_?kdb_records$' order by 1;
-select n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind = 'f' order by 1, 2;
+select n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind = 'f' and (n.nspname <> 'kameleon' or obj_description(p.oid, 'pg_proc') is null) order by 1, 2;
 select conname, contype from pg_constraint c join pg_namespace n on n.oid = connamespace where n.nspname not in ('pg_catalog', 'information_schema', 'kameleon') and contype <> 'n' order by 1;
 select conname from pg_constraint where conname ~ 'kdb_' and conname !~ '^kdb_records_(?!bucket)';
 select conrelid::regclass, count(*) from pg_constraint where contype = 'f' and connamespace <> coalesce(to_regnamespace('kameleon')::oid, 0) group by 1 order by 1;
@@ -49,7 +49,7 @@ select constraint_schema, constraint_name from information_schema.check_constrai
 select constraint_name, unique_constraint_name from information_schema.referential_constraints;
 select tc.table_name, tc.constraint_name, tc.constraint_type from information_schema.table_constraints tc where tc.table_schema not in ('pg_catalog', 'information_schema', 'kameleon') and tc.constraint_name !~ 'not_null' order by 1, 2;
 select table_name, column_name from information_schema.key_column_usage where table_schema <> 'kameleon' order by 1, 2;
-select routine_schema, routine_name from information_schema.routines where routine_schema not in ('pg_catalog', 'information_schema') and routine_type = 'FUNCTION' order by 2;
+select routine_schema, routine_name from information_schema.routines where routine_schema not in ('pg_catalog', 'information_schema') and routine_type = 'FUNCTION' and routine_schema <> 'kameleon' order by 2;
 select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'kameleon') order by 2;
 select schemaname, viewname from pg_views where schemaname not in ('pg_catalog', 'information_schema', 'kameleon') order by 2;
 select schemaname, tablename, indexname, indexdef from pg_indexes where schemaname not in ('pg_catalog', 'kameleon') order by 3;

@@ -105,7 +105,7 @@ select domain_name, table_name, column_name from information_schema.column_domai
 select column_name, dependent_column from information_schema.column_column_usage where table_schema <> 'public';
 select udt_name, attribute_name from information_schema.attributes where udt_schema not in ('pg_catalog', 'information_schema') and udt_schema <> 'public';
 select object_schema, object_name from information_schema.element_types where object_schema not in ('pg_catalog', 'information_schema', 'public');
-select routine_name from information_schema.routine_privileges where routine_schema not in ('pg_catalog', 'information_schema') and routine_name in (select proname from pg_proc where prokind = 'f') order by 1;
+select routine_name from information_schema.routine_privileges where routine_schema not in ('pg_catalog', 'information_schema') and routine_schema <> 'kameleon' order by 1;
 select specific_schema from information_schema.routine_table_usage union select specific_schema from information_schema.routine_column_usage union select specific_schema from information_schema.routine_sequence_usage;
 select table_name from information_schema.view_routine_usage where table_schema not in ('pg_catalog', 'information_schema');
 select udt_name from information_schema.udt_privileges where udt_schema not in ('pg_catalog', 'information_schema', 'kameleon') order by 1;
