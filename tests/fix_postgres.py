@@ -36,7 +36,6 @@ FAST = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
-    "max_prepared_transactions": "10",
     "lc_messages": "C",
 }
 
