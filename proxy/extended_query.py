@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import rewriter
-from proxy import analysis, refusal, settle
+from proxy import analysis, refusal, retry, settle
 from proxy.client_texts import note_declared, prelude_of
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
@@ -301,9 +301,14 @@ def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages:
     """The client was told the statement's columns: they must still be the same, as PostgreSQL demands natively."""
     describe = Owed(Asked.DESCRIBE_STATEMENT, Fate.HIDE)
     describe.frames = []
-    relay.inject(messages + Describe(STATEMENT, statement.name).encode() + FLUSH, *hidden, describe)
+    sent = [*hidden, describe]
+    for entry in sent:
+        entry.is_retried = True
+    relay.inject(messages + Describe(STATEMENT, statement.name).encode() + FLUSH, *sent)
     yield describe
     if describe.outcome is not Outcome.DONE:
+        if any(entry.fate is Fate.SWALLOW for entry in sent):
+            yield from retry.start_anew(relay, statement)
         return
     before = statement.described or b""
     after = relay.shown_row_description(describe.frames[-1])

@@ -186,6 +186,8 @@ class Owed:
     renames = False
     #: Sent to parse this statement anew.
     renewed: Statement | None = None
+    #: The script that sent it sends it again where it met a newer catalog than it was made for.
+    is_retried = False
     #: What the client is shown before an error that comes instead of the answer.
     lead = b""
     #: SWALLOW: the frames that came, if somebody wants them.

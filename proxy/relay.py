@@ -233,6 +233,9 @@ class Relay:
     # --- from the client ---
 
     def receive_client(self, data: bytes) -> None:
+        if self.in_extended and self._cycle is not None:
+            begun, pos = self._cycle
+            self._cycle = (begun[pos:] + data, 0) if len(begun) + len(data) <= retry.LONGEST_KEPT else None
         try:
             self._walk_client(data)
         except Exception as error:
@@ -370,6 +373,7 @@ class Relay:
                     self.has_bound = True
             elif kind == _QUERY:
                 self.in_extended = self.has_bound = False
+                self._tries = 0
             if after > end:
                 self._client_streaming = after - end
                 self._forward(data, start, end)
@@ -733,25 +737,31 @@ class Relay:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
         if self.status != _IDLE and self._block is None:
             return retry.conflict(error, knowledge)
+        if retry.again_later(self, head):
+            head.fate, head.lead = Fate.SWALLOW, b""
+            return b""
         is_synced = len(self.pipeline.queue) == 1
         nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
-        if self._script is None and nothing_else and self._tries < retry.MOST_TRIES:
+        if self._script is None and nothing_else and self.count_try():
             text = retry.text_of(head, knowledge)
             if text is not None and not head.runs and not head.begun:
-                self._tries += 1
                 head.fate = Fate.SWALLOW
                 self._run(retry.query(self, knowledge, head, text, error, self._block))
                 return b""
             if self._cycle is not None:
-                statement = head.statement or head.renewed or retry.bound(self._cycle, self.statements)
+                statement = head.statement or head.renewed or retry.named(self._cycle, self.statements)
                 again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded, is_synced)
                 if again is not None:
-                    self._tries += 1
                     self._run(retry.pipeline(self, knowledge, again, error, self._block))
                     return b""
         if retry.is_news(error, knowledge):
             return retry.conflict(error, knowledge)
         return translate_diagnostic(error, knowledge, *self._subject(head))
+
+    def count_try(self) -> bool:
+        """Whether the client's messages may be tried once more."""
+        self._tries += 1
+        return self._tries <= retry.MOST_TRIES
 
     # --- scripts, and waiting for the store ---
 

@@ -26,6 +26,7 @@ from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Frontend,
 from rewriter import RewriteError, Rewritten
 
 if TYPE_CHECKING:
+    from catalog.model import Snapshot
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
     from proxy.statements import Statement, Statements
@@ -47,7 +48,7 @@ _OPENING = re.compile(rb"\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*", re.IG
 _GONE = re.compile(rb'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
 
 
-#: The chunk that the messages between two Syncs came in, and where they begin. What is in them is looked at when it is
+#: What came of the messages between two Syncs, and where they begin. What is in them is looked at when it is
 #: needed, which is next to never.
 Cycle: TypeAlias = tuple[bytes, int]
 
@@ -68,12 +69,15 @@ def opening(answered: Owed) -> bytes | None:
     return text if isinstance(text, bytes) and _OPENING.fullmatch(text) is not None else None
 
 
-def bound(cycle: Cycle, statements: Statements) -> Statement | None:
-    """The statement that the cycle begins with a Bind of: one that was passed on is not noted with what is owed."""
+def named(cycle: Cycle, statements: Statements) -> Statement | None:
+    """The statement that the cycle begins with a Parse or Bind of: one that was passed on is not noted with what is
+    owed."""
     data, position = cycle
-    if data[position] != Frontend.BIND:
+    kind, name = data[position], position + HEADER_SIZE
+    if kind == Frontend.BIND:
+        name = data.find(0, name) + 1
+    elif kind != Frontend.PARSE:
         return None
-    name = data.find(0, position + HEADER_SIZE) + 1
     return statements.by_name.get(data[name : data.find(0, name)])
 
 
@@ -167,14 +171,31 @@ def text_of(failed: Owed, knowledge: Knowledge) -> Text | None:
     return None if text.facts.several else text
 
 
+def again_later(relay: Relay, head: Owed) -> bool:
+    """Whether a failure of what a script sent need not be shown: nothing was done yet, and the script sees to it."""
+    return head.is_retried and relay.status == IDLE and not relay.has_bound and relay.count_try()
+
+
+def start_anew(relay: Relay, statement: Statement) -> Script:
+    """After such a failure, upstream waits for Sync. Then the client's message is looked at again."""
+    sync = Owed(Asked.SYNC, Fate.SWALLOW)
+    relay.pipeline.skipping = False
+    relay.inject(SYNC, sync)
+    yield sync
+    statement.spoil()
+    yield REFRESH
+
+
 def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes, block: bytes | None) -> Script:
     """Again, a simple Query of one statement; `block`: the BEGIN before it."""
     yield failed
+    before = knowledge.snapshot
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     rewritten = _rewritten(knowledge, text.text)
     first = failed.subject
-    if rewritten is None or rewritten.sql == (first.sql if isinstance(first, Rewritten) else text.text):
+    same = first.sql if isinstance(first, Rewritten) else text.text
+    if rewritten is None or (rewritten.sql == same and not _have_moved(before, knowledge, rewritten)):
         _show(relay, knowledge, error, first)
         return
     again = Owed(Asked.QUERY)
@@ -194,12 +215,14 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
         relay.pipeline.skipping = False
         relay.inject(SYNC, sync)
     yield sync
+    before = knowledge.snapshot
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     statement = failed.statement
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
-    if rewritten is None or rewritten.prelude is not None or sent == statement.sent:
+    same = rewritten is not None and sent == statement.sent and not _have_moved(before, knowledge, rewritten)
+    if rewritten is None or rewritten.prelude is not None or same:
         _show(relay, knowledge, error, statement.subject, failed.is_synced)
         return
     statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
@@ -247,6 +270,11 @@ def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, .
         return knowledge.rewrite(text, param_types)
     except RewriteError:
         return None
+
+
+def _have_moved(before: Snapshot, knowledge: Knowledge, rewritten: Rewritten) -> bool:
+    """There, or there and back: the second try may find another storage even with the same words."""
+    return any(before.entities.get(each) != knowledge.snapshot.entities.get(each) for each in rewritten.entities)
 
 
 def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject, is_synced: bool = True) -> None:

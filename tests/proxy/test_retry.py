@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.retry import is_stale
+from proxy.retry import MOST_TRIES, is_stale
 from proxy.wire.backend import Column, Diagnostic, RowDescription
 from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse, Query
 from tests.playbook import (
@@ -29,6 +29,8 @@ INSERT = b"INSERT INTO orders VALUES (1)"
 INSERT_3 = b"INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"
 INSERT_4 = b"INSERT INTO kameleon.kdb_insert_17_4 AS orders VALUES (1)"
 
+SELECT = b"SELECT id FROM orders"
+GONE_READ = error("42P01", 'relation "kameleon.kdb_read_17" does not exist', P="16")
 GONE = error("42P01", 'relation "kameleon.kdb_insert_17_3" does not exist', P="13")
 GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be used here', s="public", t="orders")
 NO_PARAMETERS = b"t\0\0\0\6\0\0"
@@ -268,3 +270,66 @@ def test_not_a_cycle_behind_whose_flush_more_was_sent():
     script.client(Bind(b"", b"s")).upstream(GONE)
     assert script.shell.refreshes == 0
     assert b"C40001\0" in as_bytes(script._sent_to_client)
+
+
+def test_each_query_is_tried_again_as_often_as_any():
+    script = playbook(entity())
+    for generation in range(4, 4 + 2 * MOST_TRIES):
+        script.client(Query(INSERT)).upstream(GONE, READY).refreshed(entity(generation=generation)).upstream(answer())
+        script.upstream(done("INSERT 0 1"), READY).to_client(done("INSERT 0 1"), READY)
+
+
+def test_a_statement_that_was_passed_and_met_the_guard_in_the_cycle_that_parsed_it():
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC]
+    script = playbook(entity(storage_mode="dedicated")).client(*sent).to_upstream(*sent)
+    script.upstream(PARSE_COMPLETE, GUARDED, READY).to_client(PARSE_COMPLETE)
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:])
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+
+
+def test_the_catalog_moves_once_more_while_a_statements_columns_are_compared():
+    prepared = [Parse(b"s", SELECT), Describe(STATEMENT, b"s"), SYNC]
+    columns = RowDescription((Column(b"id", 0, 0, 23, 4, -1, 0),))
+    script = playbook(entity(storage_mode="dedicated")).client(*prepared).to_upstream(*prepared)
+    script.upstream(PARSE_COMPLETE, NO_PARAMETERS, columns, READY).to_client(
+        PARSE_COMPLETE, NO_PARAMETERS, columns, READY
+    )
+    script.catalog_moves(entity(generation=4))
+    sent = [Bind(b"", b"s"), Execute(b""), SYNC]
+    script.client(*sent).to_upstream(question()).upstream(answer())
+    compared = Parse(b"s", b"SELECT id FROM kameleon.kdb_read_17 AS orders")
+    script.to_upstream(Close(STATEMENT, b"s"), compared, Describe(STATEMENT, b"s"), FLUSH)
+    script.upstream(CLOSE_COMPLETE, GONE_READ).to_client().to_upstream(SYNC).upstream(READY)
+    script.refreshed(entity(storage_mode="dedicated", generation=5))
+    script.to_upstream(Close(STATEMENT, b"s"), *prepared[:-1], FLUSH)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, NO_PARAMETERS, columns).to_client().to_upstream(*sent)
+    script.upstream(BIND_COMPLETE, row("1"), done("SELECT 1"), READY)
+    script.to_client(BIND_COMPLETE, row("1"), done("SELECT 1"), READY)
+
+
+def test_a_cycle_that_came_in_several_chunks():
+    sent = [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC]
+    script = playbook(entity(storage_mode="dedicated")).client(sent[0]).client(*sent[1:]).to_upstream(*sent)
+    script.upstream(PARSE_COMPLETE, GUARDED, READY).to_client(PARSE_COMPLETE)
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:])
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+
+
+@pytest.mark.parametrize("sent", [[Query(INSERT)], [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC]])
+def test_the_table_has_moved_there_and_back(sent):
+    """A proxy that has heard of neither met the guard; by the time that it has looked the guard is gone."""
+    script = playbook(entity(storage_mode="dedicated")).client(*sent).to_upstream(*sent)
+    script.upstream(*([PARSE_COMPLETE] if len(sent) > 1 else []), GUARDED, READY)
+    script._sent_to_client.clear()
+    script.refreshed(entity(storage_mode="dedicated", generation=5)).to_upstream(question()).upstream(answer())
+    again = [Close(STATEMENT, b""), *sent] if len(sent) > 1 else sent
+    script.to_upstream(*again)
+    if len(sent) > 1:
+        script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"), READY)
+        script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+    else:
+        script.upstream(done("INSERT 0 1"), READY).to_client(done("INSERT 0 1"), READY)
