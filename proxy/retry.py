@@ -20,7 +20,7 @@ from proxy.pipeline import Asked, Fate, Owed
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import REFRESH, Script
-from proxy.wire.backend import FAILED_TRANSACTION, Diagnostic, ReadyForQuery
+from proxy.wire.backend import FAILED_TRANSACTION, IDLE, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, unpack_length
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Frontend, Parse, Query
 from rewriter import RewriteError, Rewritten
