@@ -168,7 +168,7 @@ class StorageMigration:
                 await tell(last)
                 await call
             except BaseException:
-                await asyncio.shield(_stop(call, mover))
+                await asyncio.shield(_stop(call, mover, move, entity))
                 raise
             rows = await mover.fetch(
                 "SELECT m.* FROM kameleon.migrations AS m WHERE m.pid = $1 AND m.migration_id > $2"
@@ -236,13 +236,22 @@ def call_statement(
     return f"CALL kameleon.{procedure}($1::text{''.join(named)})", entity, *(value for _, value in given.values())
 
 
-async def _stop(call: asyncio.Task[str], mover: Connection) -> None:
+async def _stop(call: asyncio.Task[str], mover: Connection, move: _Move, entity: str) -> None:
     """Ends the call on the server, which then has rolled back what it did."""
     call.cancel()  # asyncpg asks the server to cancel what runs
     with suppress(asyncio.CancelledError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         await call
     with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        await mover.execute("SELECT 1")  # is answered when the call is over
+        await mover.execute("SELECT 1")  # is answered when the call is over, or meets a cancel that came late
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        # one that met the cancel between two steps has ended at once
+        if await mover.fetchval(
+            "SELECT count(*) FROM kameleon.migrations AS m"
+            " WHERE m.pid = $1 AND m.migration_id > $2 AND m.finished_at IS NULL",
+            move.pid,
+            move.after,
+        ):
+            await mover.execute("CALL kameleon.cancel_migration($1::text)", entity)
 
 
 async def _latest_id(connection: Connection) -> int:

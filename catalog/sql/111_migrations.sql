@@ -654,6 +654,7 @@ BEGIN
             HINT = 'The view kameleon.migrations lists what is, and what was.';
     END IF;
     IF wish = 'cancel' AND NOT kameleon.is_running(running) THEN
+        UPDATE kameleon.kdb_migrations SET requested = 'cancel' WHERE call_id = running.call_id AND finished_at IS NULL;
         PERFORM kameleon.undo_migration(running.call_id, 'it was interrupted');
         RETURN;
     END IF;

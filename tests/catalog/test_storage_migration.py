@@ -12,6 +12,8 @@ import pytest
 
 from catalog.schema_engine import SchemaEngine
 from catalog.storage_migration import MigrationProgress, StorageMigration
+from tests.catalog.fix_catalog import CatalogDatabase
+from tests.fix_postgres import PostgresServer
 from tests.fix_proxy import Database
 
 ROWS = 5000
@@ -216,3 +218,22 @@ async def test_as_many_moves_as_a_pool_has_connections(database: Database, clien
             )
     assert [progress.phase for progress in told].count("done") == 2
     assert await storage(client) == {"dedicated"}
+
+
+async def test_cancel_of_a_move_whose_session_is_gone(postgres: PostgresServer, catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE maker (id int PRIMARY KEY)")
+    session.execute(f"INSERT INTO {catalog.views('maker')['insert']} SELECT generate_series(1, {ROWS})".encode())
+    migration = StorageMigration(lambda: asyncpg.connect(postgres.dsn(catalog.name), timeout=20), poll_interval=0.02)
+    held = Held(migration)
+    await held.rests()
+    (running,) = await migration.history()
+    session.execute("SELECT pg_terminate_backend(%s, 10000)", (running.pid,))
+    with pytest.raises((asyncpg.AdminShutdownError, asyncpg.ConnectionDoesNotExistError)):
+        await held.task
+    assert [(each.phase, each.finished_at) for each in await migration.history()] == [("interrupted", None)]
+    await migration.cancel("maker")
+    (undone,) = await migration.history()
+    assert (undone.phase, undone.error, undone.finished_at is None) == ("cancelled", "it was interrupted", False)
+    await migration.migrate_to_dedicated("maker")
+    assert session.execute("SELECT count(*) FROM ONLY maker").fetchall() == [(ROWS,)]
