@@ -224,8 +224,8 @@ class SuggestionEngine:
             f"{stats.calls:,} statements in {_hours(hours)} took {_ms(stats.total_ms)} together, {_ms(mean)} each;"
             f" {stats.joins:,} joined it in {_hours(policy.join_frequency_window_hours)}. It has about"
             f" {_count(state.rows)} rows, and reading one costs about {_us(state.document_us - state.row_us)} more"
-            f" from a document, as measured in a sample of {state.sampled:,}. Expected gain: up to {_percent(gain)} of the"
-            f" time; SELECT * FROM kameleon.simulate({quote_value(state.name)}) measures it."
+            f" from a document, as measured in a sample of {state.sampled:,}. Expected gain: up to {_percent(gain)} of"
+            f" the time; SELECT * FROM kameleon.simulate({quote_value(state.name)}) measures it."
         )
         reason = f"{state.name}: {MANY_JOINS if joined else MANY_CALLS}"
         priority = self._priority(saved * stats.calls / 10)

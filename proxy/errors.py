@@ -82,8 +82,16 @@ def error_response(
     return _diagnostic(Backend.ERROR_RESPONSE, message, sqlstate, severity, detail, hint, position, routine, encoding)
 
 
-def notice_response(message: str, *, sqlstate: str, severity: str = "WARNING", encoding: str = "utf-8") -> bytes:
-    return _diagnostic(Backend.NOTICE_RESPONSE, message, sqlstate, severity, None, None, None, None, encoding)
+def notice_response(
+    message: str,
+    *,
+    sqlstate: str,
+    severity: str = "WARNING",
+    detail: str | None = None,
+    hint: str | None = None,
+    encoding: str = "utf-8",
+) -> bytes:
+    return _diagnostic(Backend.NOTICE_RESPONSE, message, sqlstate, severity, detail, hint, None, None, encoding)
 
 
 def as_response(error: ProxyError, encoding: str = "utf-8") -> bytes:

@@ -17,21 +17,21 @@ The loops of the two `receive_*` methods are the product's hot path; they are wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from proxy import extended_query, retry, simple_query
+from proxy import extended_query, notices, retry, simple_query
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
 from proxy.statements import Run, Statements
 from proxy.timing import is_quick
 from proxy.translate import translate_diagnostic
-from proxy.verdicts import Before, Refresh, Script, Settled, Verdict
+from proxy.verdicts import Before, Refresh, Script, Settled, Verdict, Work
 from proxy.wire import backend, frontend
 from proxy.wire.backend import (
     Backend,
@@ -59,6 +59,9 @@ class Shell(Protocol):
     def refresh(self, whole: bool = True) -> None:
         """Refresh the store, or only take up what others have changed; then call `relay.refreshed()`."""
 
+    def work(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it; then call `relay.worked()`."""
+
     def hold_upstream(self, held: bool) -> None: ...
 
     def hold_client(self, held: bool) -> None: ...
@@ -70,6 +73,17 @@ class Shell(Protocol):
         """Nothing is owed and no transaction is open."""
 
 
+class Pace(Protocol):
+    """Who says from how many seconds on a statement is slow."""
+
+    slow_after: float
+
+
+class _NoPace:
+    slow_after = float("inf")
+
+
+_NO_PACE = _NoPace()
 #: More than this in memory for a client whose messages wait, and it is not read from until they are looked at.
 _HELD_BYTES = 256 * 1024
 
@@ -113,6 +127,7 @@ class Relay:
         "_awaited",
         "_awaits_settled",
         "_awaits_store",
+        "_awaits_work",
         "_block",
         "_client_buffer",
         "_client_held",
@@ -120,9 +135,11 @@ class Relay:
         "_client_streaming",
         "_cycle",
         "_free",
+        "_pace",
         "_record",
         "_refusal",
         "_script",
+        "_slow",
         "_tries",
         "_unflushed",
         "_upstream_buffer",
@@ -145,6 +162,7 @@ class Relay:
         "tell_when_idle",
         "terminated",
         "timings",
+        "told",
         "upstream_said_why",
         "used",
         "write_client",
@@ -202,10 +220,17 @@ class Relay:
         self.upstream_said_why = False
         self.tell_when_idle = False
 
+        #: Statements that took long, and are to be looked at before the next ReadyForQuery; and who says what is long.
+        self._slow: list[notices.Slow] | None = None
+        self._pace: Pace = _NO_PACE if knowledge is None else knowledge.database.advising
+        #: What the client has been advised of.
+        self.told: set[tuple[int, str]] = set()
+
         self._script: Script | None = None
         self._awaited: Owed | None = None
         self._awaits_settled = False
         self._awaits_store = False
+        self._awaits_work = False
         # Chunks not yet looked at, and how many bytes must be there before it is worth it to look.
         self._client_buffer: list[bytes] = []
         self._client_held = 0
@@ -523,6 +548,8 @@ class Relay:
                             started = self._free
                         self._free = now
                         self._record((head.subject, started, now, data[pos + 5 : after - 1], self.caller))
+                        if now - started > self._pace.slow_after:
+                            self._note_slow(head.subject, now - started, data[pos + 5 : after - 1])
                 elif step is _READY:
                     if after != pos + HEADER_SIZE + 1:
                         raise MalformedMessage("ReadyForQuery has one byte")
@@ -542,6 +569,12 @@ class Relay:
                     if status == _IDLE and self.used and not queue:
                         self.used.clear()
                         self.locked.clear()
+                    if self._slow is not None and status == _IDLE and shown and not queue and self._script is None:
+                        slow, self._slow = self._slow, None
+                        if slow:
+                            self._write_client(data, start, pos)
+                            start = after
+                            self._run(notices.tell(self, slow))
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
                         if shown:
@@ -677,6 +710,13 @@ class Relay:
         started = max(started, self._free)
         self._free = now
         self.timings.append((subject, started, now, tag, self.caller))
+        if now - started > self._pace.slow_after and tag:
+            self._note_slow(subject, now - started, tag)
+
+    def _note_slow(self, subject: Subject, seconds: float, tag: bytes) -> None:
+        slow = self._slow = self._slow or []
+        if self.knowledge is not None and len(slow) < notices.MOST_SLOW and not isinstance(subject, bytes):
+            slow.append(notices.slow_statement(subject, seconds, tag, self.knowledge))
 
     def _on_run_complete(self, head: Owed, tag: bytes, now: float) -> bytes | None:
         run = head.runs[head.at] if head.at < len(head.runs) else head.runs[-1]
@@ -815,6 +855,10 @@ class Relay:
                 self._awaits_store = True
                 self.shell.refresh(wait.whole)
                 return
+            if isinstance(wait, Work):
+                self._awaits_work = True
+                self.shell.work(wait.work)
+                return
             if wait.outcome is Outcome.PENDING:
                 self._awaited = wait
                 return
@@ -842,6 +886,15 @@ class Relay:
             self.receive_upstream(data)
         elif self._awaits_store:
             self._awaits_store = False
+            try:
+                self._advance()
+            except Exception as error:
+                self._give_up(error, ClientViolation)
+
+    def worked(self) -> None:
+        """What a script asked to be done is done."""
+        if self._awaits_work and not self.closing:
+            self._awaits_work = False
             try:
                 self._advance()
             except Exception as error:

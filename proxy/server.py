@@ -44,7 +44,9 @@ class ProxyServer:
             self.tls = server_context(settings.tls_cert, settings.tls_key, settings.tls_ca, settings.tls_min_version)
         self.tally = Tally(settings.statement_queue, is_precise=settings.metrics_enabled)
         self.tasks = Tasks()
-        self.stores = StoreRegistry(self._open_store, settings.rewrite_cache_size, self.tasks, settings.policy)
+        self.stores = StoreRegistry(
+            self._open_store, settings.rewrite_cache_size, self.tasks, settings.policy, settings.notice_rules
+        )
         #: Measured only where somebody may ask for it.
         self.added = AddedTime() if settings.metrics_listen is not None else None
         self.endpoint = Endpoint(self)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -123,6 +124,16 @@ class Session:
 
     def refresh(self, whole: bool = True) -> None:
         self._server.tasks.start(self._refresh(whole), name="refresh for a session")
+
+    def work(self, work: Coroutine[Any, Any, None]) -> None:
+        self._server.tasks.start(self._work(work), name="work for a session")
+
+    async def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            if self._relay is not None:
+                self._relay.worked()
 
     async def _refresh(self, whole: bool) -> None:
         relay = self._relay

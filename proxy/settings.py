@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.metrics import MaterializationPolicy, setting_name
 from proxy.dsn import DsnError, parse_dsn
+from proxy.notice_rules import NoticeRules
 
 PREFIX = "KAMELEON_"
 DEFAULT_CONFIG = Path("kameleon.toml")
@@ -81,7 +82,12 @@ def _default_data_dir() -> Path:
 
 
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
+Names = Annotated[str, Field(max_length=10_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _split_names(names: str) -> frozenset[str]:
+    return frozenset(filter(None, map(str.strip, names.split(","))))
 
 
 class Settings(BaseSettings):
@@ -141,6 +147,15 @@ class Settings(BaseSettings):
     """Statements within the window from which on an entity is looked at."""
     access_frequency_window_hours: int = Field(default=1, ge=1, le=87_600)
 
+    suggestions: bool = True
+    """Whether clients are told, by a NOTICE, what would make a slow statement faster."""
+    suggestion_interval: float = Field(default=600, ge=0, le=86_400)
+    """Seconds for which a suggestion is not repeated, to any client."""
+    quiet_roles: Names = ""
+    """Roles, with commas between them, that are never sent suggestions."""
+    quiet_applications: Names = ""
+    """Likewise, values of application_name."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -156,6 +171,15 @@ class Settings(BaseSettings):
     def policy(self) -> MaterializationPolicy:
         names = (field.name for field in fields(MaterializationPolicy))
         return MaterializationPolicy(**{name: getattr(self, setting_name(name)) for name in names})
+
+    @property
+    def notice_rules(self) -> NoticeRules:
+        return NoticeRules(
+            is_on=self.suggestions,
+            interval=self.suggestion_interval,
+            quiet_roles=_split_names(self.quiet_roles),
+            quiet_applications=_split_names(self.quiet_applications),
+        )
 
     @model_validator(mode="after")
     def _tls_belongs_together(self) -> Self:

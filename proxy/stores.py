@@ -16,6 +16,8 @@ import structlog
 
 from catalog.metrics import InvalidPolicy, MaterializationPolicy
 from catalog.metrics_collector import MetricsCollector
+from proxy.notice_rules import NoticeRules
+from proxy.notices import Advising
 from proxy.row_descriptions import RowDescriptions
 from proxy.texts import Texts
 from rewriter import Rewriter
@@ -43,7 +45,12 @@ class Database:
     """What all sessions of one database share."""
 
     def __init__(
-        self, name: str, store: CatalogStore, rewriter: Rewriter, policy: MaterializationPolicy = _DEFAULT_POLICY
+        self,
+        name: str,
+        store: CatalogStore,
+        rewriter: Rewriter,
+        policy: MaterializationPolicy = _DEFAULT_POLICY,
+        rules: NoticeRules | None = None,
     ) -> None:
         """`policy`: the proxy's own, which the database may change."""
         self.name = name
@@ -52,9 +59,11 @@ class Database:
         self.collector = MetricsCollector(store.connect, lambda: self.policy)
         self._policy = self._changed_policy = policy
         self._settings: Mapping[str, str] | None = None
+        self.advising = Advising(store, lambda: self.policy, rules)
         self._row_descriptions = RowDescriptions(store.snapshot)
         self._texts: dict[tuple[str | None, bool], Texts] = {}
         self._names: dict[Names, Names] = {}
+        self.advising.follow(self.policy)
 
     @property
     def policy(self) -> MaterializationPolicy:
@@ -66,10 +75,12 @@ class Database:
                 self._changed_policy = self._policy.changed_by(settings)
             except InvalidPolicy as error:
                 log.warning("settings of the database not used", database=self.name, error=str(error))
+            self.advising.follow(self._changed_policy)
         return self._changed_policy
 
     async def close(self) -> None:
         await self.collector.close()
+        await self.advising.close()
         await self.store.close()
 
     def counted(self) -> dict[str, int]:
@@ -124,8 +135,16 @@ IDLE_SECONDS = 1.0
 
 
 class StoreRegistry:
-    def __init__(self, open_store: OpenStore, cache_size: int, tasks: Tasks, policy: MaterializationPolicy) -> None:
+    def __init__(
+        self,
+        open_store: OpenStore,
+        cache_size: int,
+        tasks: Tasks,
+        policy: MaterializationPolicy,
+        rules: NoticeRules | None = None,
+    ) -> None:
         self._open_store = open_store
+        self._rules = rules
         self._cache_size = cache_size
         self._tasks = tasks
         self._policy = policy
@@ -185,7 +204,9 @@ class StoreRegistry:
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                     raise StoreUnavailable(f"the catalog of database {name} cannot be read: {error}") from error
                 rewriter = Rewriter(self._cache_size)
-                self._databases[name] = None if store is None else Database(name, store, rewriter, self._policy)
+                self._databases[name] = (
+                    None if store is None else Database(name, store, rewriter, self._policy, self._rules)
+                )
                 log.debug("database opened", database=name, kameleon=store is not None)
         return self._databases[name]
 

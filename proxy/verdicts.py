@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Coroutine, Generator
+from typing import Any, NamedTuple, TypeAlias
 
 from proxy.pipeline import Owed
 
@@ -19,12 +19,18 @@ class Settled:
     """Yielded by a script: everything that was sent is to be answered before it goes on."""
 
 
+class Work(NamedTuple):
+    """Yielded by a script: this is to be done before it goes on."""
+
+    work: Coroutine[Any, Any, None]
+
+
 REFRESH = Refresh(whole=True)
 CATCH_UP = Refresh(whole=False)
 SETTLED = Settled()
 
-#: What a script waits for: a reply, all replies, or the store.
-Wait: TypeAlias = "Owed | Settled | Refresh"
+#: What a script waits for: a reply, all replies, the store, or work of its own.
+Wait: TypeAlias = "Owed | Settled | Refresh | Work"
 Script: TypeAlias = Generator[Wait, None, None]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self, cast
 
@@ -162,12 +162,16 @@ class FakeShell:
         self.client_held = False
         self.closed = False
         self.idle_seen = 0
+        self.works: list[Coroutine[Any, Any, None]] = []
 
     def refresh(self, whole: bool = True) -> None:
         if whole:
             self.refreshes += 1
         else:
             self.catch_ups += 1
+
+    def work(self, work: Coroutine[Any, Any, None]) -> None:
+        self.works.append(work)
 
     def hold_upstream(self, held: bool) -> None:
         self.upstream_held = held

@@ -1,0 +1,240 @@
+"""Whoever ran a slow statement is told what would make it faster, in a NOTICE before ReadyForQuery.
+
+    NOTICE:  01K01: orders: no index fits the conditions of this statement
+    DETAIL:  what was measured, and the gain expected
+    HINT:    the exact statement to run
+
+The relay only compares each statement's time with a threshold. For the rare one above it, the ReadyForQuery behind it
+is kept back until the advice is there: what the database knows of the entity is asked over a connection of our own
+(`Advising`), and only if there is something to say, the session itself is asked whether it wants to be told. That is
+never done inside a transaction block, where a question that is cancelled would abort the block: there the notice comes
+when the block ends, and behind a pipeline of several Syncs with the last of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asyncpg
+import structlog
+
+import rewriter
+from catalog.advisor import advise_query
+from catalog.metrics import MaterializationPolicy, QueryMetrics
+from catalog.quoting import quote_names
+from catalog.suggestion_engine import Advice
+from proxy.errors import notice_response
+from proxy.notice_rules import NoticeRules
+from proxy.pipeline import Asked, Fate, Outcome, Owed
+from proxy.refusal import OWN_NAME, PARSE_OWN, parse_own
+from proxy.tally import rows_of
+from proxy.timing import Passed, Subject
+from proxy.verdicts import Script, Work
+from proxy.wire.backend import Backend, DataRow, ReadyForQuery
+from proxy.wire.frontend import PORTAL, STATEMENT, SYNC, Bind, Close, Execute
+from rewriter import Rewritten
+from rewriter.conditions import entity_uses
+
+if TYPE_CHECKING:
+    from catalog.model import Entity, Snapshot
+    from catalog.store import CatalogStore
+    from proxy.knowledge import Knowledge
+    from proxy.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+#: Class 01, warnings, of which K is nobody's: a suggestion.
+SQLSTATE = "01K01"
+#: Slow statements that are looked at before one ReadyForQuery.
+MOST_SLOW = 4
+#: More entities in one statement, and it is not looked at.
+_MOST_ENTITIES = 6
+_REMEMBERED_SHAPES = 1000
+#: Seconds that a ReadyForQuery is kept back at most.
+_PATIENCE = 2.0
+
+# client_min_messages is not reported by ParameterStatus, and a setting of ours need not be one that PostgreSQL knows.
+_QUESTION = (
+    b"SELECT pg_catalog.current_setting('client_min_messages'),"
+    b" pg_catalog.current_setting('kameleon.suggestions', true),"
+    b" session_user::pg_catalog.text, current_user::pg_catalog.text, pg_catalog.current_setting('application_name')"
+)
+_OFF = frozenset(("off", "false", "no", "0", "f", "n", "of", "fa", "fal", "fals"))
+_CLOSE_BOTH = Close(PORTAL, OWN_NAME).encode() + Close(STATEMENT, OWN_NAME).encode()
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Slow(NamedTuple):
+    """A statement that took longer than the threshold."""
+
+    subject: Subject
+    seconds: float
+    tag: bytes
+    #: The session's when it was run, as SQL; names that have their schema are right under any.
+    search_path: str
+
+
+class _Looked(NamedTuple):
+    when: float
+    advice: tuple[Advice, ...]
+
+
+class Advising:
+    """One per database: the advice that was worked out lately, and to whom what was told."""
+
+    def __init__(
+        self, store: CatalogStore, policy: Callable[[], MaterializationPolicy], rules: NoticeRules | None = None
+    ) -> None:
+        """`policy` is asked whenever it matters."""
+        self.rules = rules or NoticeRules()
+        self._store = store
+        self._policy = policy
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._busy = asyncio.Lock()
+        self._looked: dict[tuple[str, str, tuple[Entity, ...]], _Looked] = {}
+        self._told: dict[tuple[int, str], float] = {}
+        #: Seconds; the relay compares each statement with it.
+        self.slow_after = float("inf")
+
+    def follow(self, policy: MaterializationPolicy) -> None:
+        """The policy is this now."""
+        on = policy.enabled and self.rules.is_on
+        self.slow_after = policy.execution_time_threshold_ms / 1000 if on else float("inf")
+
+    async def look(self, slow: Slow, snapshot: Snapshot) -> tuple[Advice, ...]:
+        """What would make it faster, as far as that has not been told lately."""
+        text, entities = _named(slow.subject, snapshot)
+        if not 0 < len(entities) <= _MOST_ENTITIES:
+            return ()
+        key = (text, slow.search_path, entities)
+        looked = self._looked.get(key)
+        if looked is None or monotonic() - looked.when > self.rules.interval:
+            if self._busy.locked():
+                return ()  # somebody else's is being looked at: the next call will do
+            async with self._busy:
+                advice = await self._ask(slow, text, entities)
+            if advice is None:
+                return ()
+            if len(self._looked) >= _REMEMBERED_SHAPES:
+                self._looked.clear()
+            looked = self._looked[key] = _Looked(monotonic(), advice)
+        return tuple(each for each in looked.advice if self.is_due(each))
+
+    async def _ask(self, slow: Slow, text: str, entities: tuple[Entity, ...]) -> tuple[Advice, ...] | None:
+        known = {each.entity_id: each for each in entities}
+        uses = entity_uses(text, known)
+        if not uses:
+            return ()
+        metrics = QueryMetrics(
+            execution_time_ms=slow.seconds * 1000,
+            row_count=rows_of(slow.tag),
+            entities_accessed=tuple(each.name for each in entities),
+            has_join=any(use.joins for use in uses),
+            query_type=rewriter.classify(text).value,
+        )
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                connection = await self._connected()
+                return await advise_query(connection, self._policy(), metrics, uses, slow.search_path)
+        except _FAILURES as error:
+            log.warning("no advice on a slow statement", error=str(error) or type(error).__name__)
+            await self.close()
+            return None
+
+    def is_due(self, advice: Advice) -> bool:
+        told = self._told.get(_reason(advice))
+        return told is None or monotonic() - told > self.rules.interval
+
+    def told(self, advice: Advice) -> None:
+        self._told[_reason(advice)] = monotonic()
+
+    async def _connected(self) -> asyncpg.Connection[Any]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._store.connect()
+            await self._connection.execute("SET application_name = 'kameleon advice'; SET synchronous_commit = off")
+        return self._connection
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+def slow_statement(subject: Subject, seconds: float, tag: bytes, knowledge: Knowledge) -> Slow:
+    names = knowledge.names
+    known = names is not None and not knowledge.names_dirty
+    return Slow(subject, seconds, tag, quote_names(names.search_path) if known and names is not None else "pg_catalog")
+
+
+def tell(relay: Relay, slow: list[Slow]) -> Script:
+    """Run where ReadyForQuery was due; ends with sending it."""
+    knowledge = relay.knowledge
+    assert knowledge is not None
+    advising = knowledge.database.advising
+    found: list[Advice] = []
+
+    async def look() -> None:
+        for each in slow:
+            found.extend(await advising.look(each, knowledge.snapshot))
+
+    yield Work(look())
+    due = {_reason(each): each for each in found if _reason(each) not in relay.told}
+    if due:
+        owed = _ask(relay)
+        yield owed[-1]
+        execute = owed[3]
+        rows = [frame for frame in execute.frames or () if frame[0] == Backend.DATA_ROW]
+        if execute.outcome is Outcome.DONE and rows and _wants_it(DataRow.decode(rows[0][5:]).values, advising.rules):
+            for reason, advice in due.items():
+                if advising.is_due(advice):
+                    relay.told.add(reason)
+                    advising.told(advice)
+                    relay.write_client(_notice(advice, knowledge.codec))
+    relay.write_client(ReadyForQuery(relay.status).encode())
+
+
+def _ask(relay: Relay) -> list[Owed]:
+    owed = [Owed(each, Fate.SWALLOW) for each in (*PARSE_OWN, Asked.BIND, Asked.EXECUTE, Asked.CLOSE, Asked.CLOSE)]
+    owed.append(Owed(Asked.SYNC, Fate.SWALLOW))
+    owed[3].frames = []
+    messages = (
+        parse_own(_QUESTION) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH + SYNC
+    )
+    relay.inject(messages, *owed)
+    return owed
+
+
+def _wants_it(values: tuple[bytes | None, ...], rules: NoticeRules) -> bool:
+    level, suggestions, *who = ((value or b"").decode("utf-8", "replace") for value in values)
+    if level in ("warning", "error") or suggestions.strip().lower() in _OFF:
+        return False
+    session_user, current_user, application = who
+    return rules.quiet_roles.isdisjoint((session_user, current_user)) and application not in rules.quiet_applications
+
+
+def _notice(advice: Advice, encoding: str) -> bytes:
+    told = advice.suggestion
+    return notice_response(
+        told.reason, sqlstate=SQLSTATE, severity="NOTICE", detail=told.evidence, hint=told.action, encoding=encoding
+    )
+
+
+def _reason(advice: Advice) -> tuple[int, str]:
+    return advice.entity_id, advice.suggestion.action
+
+
+def _named(subject: Subject, snapshot: Snapshot) -> tuple[str, tuple[Entity, ...]]:
+    """A statement's text without its literals, and the entities that it names."""
+    ids: tuple[int, ...] = ()
+    text = ""
+    if isinstance(subject, Rewritten):
+        text, ids = subject.shape, subject.entities
+    elif isinstance(subject, Passed):
+        sql = subject.sql.decode("utf-8", "replace")
+        ids = subject.texts.entities_named(sql) if subject.facts.dedicated else ()
+        text = rewriter.shown_shape(sql) if ids else ""
+    found = (snapshot.entities.get(each) for each in ids)
+    return text, tuple(each for each in found if each is not None and not each.is_catalog)

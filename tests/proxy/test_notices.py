@@ -1,0 +1,173 @@
+"""Who is told what would make a slow statement faster, when, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fix_postgres import SUPERUSER, PostgresServer
+from tests.fix_proxy import ProxyProcess
+from tests.parity.wire_client import Connection, query
+
+SLOW = "SELECT count(a), count(b), count(c), count(d), count(e), count(f) FROM {0}"
+Told = list[tuple[str | None, str | None, str | None]]
+
+
+@pytest.fixture(scope="module")
+def wide(postgres: PostgresServer, kameleon_template: str) -> Iterator[ProxyProcess]:
+    """A proxy to which a few milliseconds are long, and that repeats itself."""
+    name = postgres.create_database(kameleon_template, prefix="notices")
+    proxy = ProxyProcess(
+        upstream=postgres.dsn(name),
+        execution_time_threshold_ms=2,
+        suggestion_interval=0,
+        quiet_roles="nobody, quiet_role",
+        quiet_applications="pgbench,a backup",
+    )
+    with psycopg.connect(proxy.url(user=SUPERUSER), autocommit=True) as session:
+        for table in ("wide", "other"):
+            session.execute(
+                f"CREATE TABLE {table} (a int PRIMARY KEY, b text, c timestamptz, d numeric, e timestamptz, f date)"
+            )
+            session.execute(
+                f"INSERT INTO {table} SELECT n, 'b' || n, now(), n, now(), now() FROM generate_series(1, 20000) AS n"
+            )
+            session.execute(f"ANALYZE {table}")
+    yield proxy
+    proxy.close()
+    postgres.drop_database(name)
+
+
+def connected(proxy: ProxyProcess, **options: Any) -> tuple[psycopg.Connection[Any], Told]:
+    session = psycopg.connect(proxy.url(user=SUPERUSER), autocommit=True, **options)
+    told: Told = []
+    session.add_notice_handler(lambda each: told.append((each.sqlstate, each.severity, each.message_hint)))
+    return session, told
+
+
+EXPECTED = ("01K01", "NOTICE", "CALL kameleon.materialize_entity('wide')")
+
+
+def test_each_session_is_told_once(wide: ProxyProcess) -> None:
+    for _ in range(2):
+        session, told = connected(wide)
+        with session:
+            for _ in range(3):
+                session.execute(SLOW.format("wide").encode()).fetchall()
+            assert told == [EXPECTED]
+
+
+def test_nobody_is_told_again_within_the_interval(wide: ProxyProcess, postgres: PostgresServer) -> None:
+    patient = ProxyProcess(upstream=postgres.dsn(wide.dsn.dbname), execution_time_threshold_ms=2)
+    try:
+        heard = []
+        for _ in range(2):
+            session, told = connected(patient)
+            with session:
+                session.execute(SLOW.format("wide").encode()).fetchall()
+                heard.append(told[:])
+        assert heard == [[EXPECTED], []]
+    finally:
+        patient.close()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "SET client_min_messages = warning",
+        "SET kameleon.suggestions = off",
+        "SELECT set_config('client_min_messages', 'error', false)",  # as a function of the client's might
+        "SET application_name = 'a backup'",
+        "SET ROLE quiet_role",
+    ],
+)
+def test_who_does_not_want_to_be_told_is_not(wide: ProxyProcess, setting: str) -> None:
+    session, told = connected(wide)
+    with session:
+        session.execute("DROP ROLE IF EXISTS quiet_role")
+        session.execute("CREATE ROLE quiet_role")
+        session.execute("GRANT SELECT ON wide TO quiet_role")
+        try:
+            told.clear()
+            session.execute(setting.encode())
+            session.execute(SLOW.format("wide").encode()).fetchall()
+            assert told == []
+            session.execute("RESET ROLE")
+            session.execute("RESET ALL")
+            session.execute(SLOW.format("wide").encode()).fetchall()
+            assert told == [EXPECTED]
+        finally:
+            session.execute("RESET ROLE")
+            session.execute("REVOKE ALL ON wide FROM quiet_role")
+            session.execute("DROP ROLE quiet_role")
+
+
+def test_a_default_of_the_database_counts(wide: ProxyProcess) -> None:
+    session, _ = connected(wide)
+    with session:
+        session.execute(f'ALTER DATABASE "{wide.dsn.dbname}" SET kameleon.suggestions = off'.encode())
+        try:
+            other, told = connected(wide)
+            with other:
+                other.execute(SLOW.format("wide").encode()).fetchall()
+                assert told == []
+        finally:
+            session.execute(f'ALTER DATABASE "{wide.dsn.dbname}" RESET kameleon.suggestions'.encode())
+
+
+def test_a_transaction_block_is_told_when_it_ends(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session:
+        session.execute("BEGIN")
+        session.execute(SLOW.format("wide").encode()).fetchall()
+        assert told == []
+        session.execute("COMMIT")
+        assert told == [EXPECTED]
+
+
+def test_names_in_the_hint_are_those_of_the_session(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session:
+        session.execute("SET search_path = pg_catalog")
+        session.execute(SLOW.format("public.wide").encode()).fetchall()
+        assert [hint for *_, hint in told] == ["CALL kameleon.materialize_entity('public.wide')"]
+
+
+def test_a_pipeline_is_told_of_each_statement_before_its_end(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session:
+        with session.pipeline():
+            cursors = [session.execute(SLOW.format(table).encode()) for table in ("wide", "other", "wide")]
+            assert [cursor.fetchone() for cursor in cursors] == [(20_000,) * 6] * 3
+        assert sorted(hint or "" for *_, hint in told) == [
+            "CALL kameleon.materialize_entity('other')",
+            "CALL kameleon.materialize_entity('wide')",
+        ]
+        assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_copy_is_not_interrupted(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session, session.cursor() as cursor:
+        with cursor.copy("COPY (SELECT a, b, c, d, e, f FROM wide) TO STDOUT") as copy:
+            assert sum(1 for _ in copy.rows()) == 20_000
+        assert told == []
+        assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_is_sent_ahead_is_answered_in_order(wide: ProxyProcess) -> None:
+    """Two simple Queries in one go: each with its own ReadyForQuery, and the notice before the last."""
+    client = Connection(wide.host, wide.port, SUPERUSER, wide.dsn.dbname)
+    try:
+        events = client.exchange(query(SLOW.format("wide")) + query("SELECT 7"), syncs=2)
+    finally:
+        client.close()
+    kinds = [event.kind for event in events]
+    answer = ["RowDescription", "DataRow", "CommandComplete", "ReadyForQuery"]
+    assert [kind for kind in kinds if kind != "NoticeResponse"] == answer * 2
+    assert kinds.count("NoticeResponse") == 1
+    notice = kinds.index("NoticeResponse")
+    assert (kinds[notice - 1], kinds[notice + 1]) == ("CommandComplete", "ReadyForQuery")
