@@ -27,8 +27,12 @@ MODES = {
 @pytest.fixture(scope="module")
 def driver() -> str:
     """Where Debian's odbc-postgresql has it."""
-    found = [str(path) for path in Path("/usr/lib").glob("*/odbc/psqlodbcw.so")]
-    return required("odbc-postgresql", found[0] if found else None)
+
+    def found(pattern: str) -> str | None:
+        return next((str(path) for path in Path("/usr/lib").glob(pattern)), None)
+
+    required("libodbc2", found("*/libodbc.so.2"))
+    return required("odbc-postgresql", found("*/odbc/psqlodbcw.so"))
 
 
 def run_probe(target: Target, driver: str, mode: str) -> dict[str, str]:
