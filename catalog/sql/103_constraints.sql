@@ -261,6 +261,18 @@ BEGIN
 END
 $$;
 
+-- The same for documents that are still being made of a table's rows. A proxy that has not heard that the table left shared
+-- storage would find them under the name that it knows. For what moves the rows it is not there.
+CREATE OR REPLACE FUNCTION kameleon.refuse_unfinished(entity int) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(current_setting('kameleon.internal', true), '') <> 'on' THEN
+        RAISE EXCEPTION USING ERRCODE = 'KDB02', MESSAGE = format('the documents of entity %s are not complete yet', entity), HINT = 'Use the table.';
+    END IF;
+    RETURN false;
+END
+$$;
+
 -- INSERT plans nothing of its target: a trigger refuses it.
 CREATE OR REPLACE FUNCTION kameleon.refuse_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

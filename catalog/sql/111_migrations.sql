@@ -19,7 +19,7 @@ DECLARE
     relation text;
 BEGIN
     FOREACH relation IN ARRAY relations LOOP
-        PERFORM set_config('lock_timeout', greatest(10, least(100 * 1.1 ^ least(attempts, 25), 900) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
+        PERFORM set_config('lock_timeout', greatest(10, least(100 * 1.1 ^ least(attempts, 25), 600) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
         EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', relation, lock_mode);
     END LOOP;
     PERFORM set_config('lock_timeout', own_timeout, true);
@@ -327,6 +327,11 @@ BEGIN
         EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', kameleon.child_name(definition));
     END LOOP;
     PERFORM kameleon.sync_foreign_keys(ARRAY(SELECT t.entity_id FROM unnest(moving) AS t), beside => true);
+    FOREACH definition IN ARRAY kameleon.moving_together(call) LOOP
+        EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_unfinished(%s) OR data IS NULL) FROM kameleon.%I',
+                       'kdb_unfinished_' || definition.entity_id, definition.entity_id, kameleon.child_name(definition));
+        EXECUTE format('ALTER STATISTICS kameleon.%I SET STATISTICS 0', 'kdb_unfinished_' || definition.entity_id);
+    END LOOP;
     UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' FROM unnest(moving) AS t WHERE e.entity_id = t.entity_id;
     RETURN true;
 END
@@ -554,6 +559,7 @@ BEGIN
     FOREACH definition IN ARRAY tied LOOP
         why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
                     ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
+        EXECUTE format('DROP STATISTICS kameleon.%I', 'kdb_unfinished_' || definition.entity_id);
         PERFORM kameleon.empty_table(definition.relid::regclass);
         UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', generation = e.generation + 1, reason = why WHERE e.entity_id = definition.entity_id;
         PERFORM kameleon.sync_owner(definition.entity_id);

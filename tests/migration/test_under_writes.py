@@ -13,9 +13,7 @@ from functools import partial
 
 import pytest
 
-from tests.fix_postgres import SUPERUSER, PostgresServer
 from tests.fix_proxy import Database
-from tests.migration.deaf import DeafProxy
 from tests.migration.drivers import Client, connect
 from tests.migration.workload import Tally, Writer, fetch_slowly, fill, in_turn, look_twice
 
@@ -35,14 +33,13 @@ WRITERS = [
     "rounds",
     [pytest.param(2, id="short"), pytest.param(10, id="long", marks=pytest.mark.slow)],
 )
-async def test_no_row_is_lost_doubled_or_stale(database: Database, postgres: PostgresServer, rounds: int) -> None:
+async def test_no_row_is_lost_doubled_or_stale(database: Database, deaf: str, rounds: int) -> None:
     seed = int(os.environ.get("KAMELEON_TEST_SEED", "0")) or random.randrange(1 << 31)
     print(f"KAMELEON_TEST_SEED={seed}")
-    deaf = await asyncio.to_thread(DeafProxy, upstream=postgres.dsn(database.name))
     sessions: list[Client] = []
 
     async def session(driver: str, through_deaf: bool) -> Client:
-        dsn = deaf.url(database.name, user=SUPERUSER) if through_deaf else database.proxied
+        dsn = deaf if through_deaf else database.proxied
         sessions.append(await connect(driver, dsn))
         return sessions[-1]
 
@@ -91,4 +88,3 @@ async def test_no_row_is_lost_doubled_or_stale(database: Database, postgres: Pos
     finally:
         for each in sessions:
             await each.close()
-        await asyncio.to_thread(deaf.close)
