@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import data, ddl, idle_clients, migration, rewrites, select_only, servers, streaming
+from benchmarks import data, ddl, idle_clients, metrics, migration, rewrites, select_only, servers, streaming
 from benchmarks.report import Row, print_table
 
-PARTS = ("select", "stream", "idle", "rewrite", "ddl", "migrate")
+PARTS = ("select", "stream", "idle", "rewrite", "ddl", "migrate", "metrics")
 
 
 def main(
@@ -38,6 +38,9 @@ def main(
             "stream": lambda: streaming.measure(running, rounds, streamed),
             "rewrite": lambda: rewrites.measure(running, rounds),
             "ddl": lambda: ddl.measure(running, rounds),
+            "metrics": lambda: metrics.measure(
+                running, rounds, 1 if quick else 2, 8 if quick else 30, 1_000_000 if quick else 10_000_000
+            ),
             "migrate": lambda: migration.measure(running, min(rounds, 3), streamed, 2 if quick else 8),
         }
         done: dict[str, list[Row]] = {}

@@ -37,7 +37,7 @@ def measure(servers: Servers, rounds: int, seconds: float) -> Iterator[Row]:
             latencies: dict[str, list[int]] = defaultdict(list)
             for _ in range(rounds):
                 for way, (dsn, table) in ways.items():
-                    run = _Pgbench(program, dsn, table, protocol, clients, seconds)
+                    run = Pgbench(program, dsn, table, protocol, clients, seconds)
                     throughput.add(way, run.throughput)
                     latencies[way] += run.latencies
             yield throughput
@@ -53,7 +53,7 @@ def _percentiles(latencies: dict[str, list[int]]) -> Iterator[Row]:
         yield row
 
 
-class _Pgbench:
+class Pgbench:
     """One run of pgbench, done when it is constructed."""
 
     def __init__(self, program: Path, dsn: Dsn, table: str, protocol: str, clients: int, seconds: float) -> None:

@@ -80,7 +80,7 @@ def running() -> Iterator[Servers]:
         postgres.start()
         postgres.execute(f"CREATE DATABASE {DATABASE}")
         with _pgbouncer(postgres) as pgbouncer_port:
-            proxy = ProxyProcess(upstream=_over_socket(postgres), log_level="warning")
+            proxy = ProxyProcess(upstream=over_socket(postgres), log_level="warning")
             try:
                 yield Servers(postgres, proxy, pgbouncer_port)
             finally:
@@ -89,7 +89,7 @@ def running() -> Iterator[Servers]:
         postgres.remove()
 
 
-def _over_socket(postgres: PostgresServer) -> str:
+def over_socket(postgres: PostgresServer) -> str:
     return str(Dsn(SUPERUSER, None, str(postgres.socket), postgres.port, DATABASE))
 
 
