@@ -3,6 +3,7 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY catalog catalog
+COPY kameleon kameleon
 COPY proxy proxy
 COPY rewriter rewriter
 RUN python -m venv /opt/kameleon && /opt/kameleon/bin/pip install --no-cache-dir .

@@ -89,9 +89,13 @@ def notice_response(
     severity: str = "WARNING",
     detail: str | None = None,
     hint: str | None = None,
+    table: str | None = None,
+    routine: str | None = None,
     encoding: str = "utf-8",
 ) -> bytes:
-    return _diagnostic(Backend.NOTICE_RESPONSE, message, sqlstate, severity, detail, hint, None, None, encoding)
+    return _diagnostic(
+        Backend.NOTICE_RESPONSE, message, sqlstate, severity, detail, hint, None, routine, encoding, table
+    )
 
 
 def as_response(error: ProxyError, encoding: str = "utf-8") -> bytes:
@@ -117,11 +121,12 @@ def _diagnostic(
     position: int | None,
     routine: str | None,
     encoding: str,
+    table: str | None = None,
 ) -> bytes:
     texts = {"S": severity, "V": severity, "C": sqlstate, "M": message, "D": detail, "H": hint}
     if position is not None:
         texts["P"] = str(position)
-    texts["R"] = routine
+    texts["t"], texts["R"] = table, routine
     fields = {code: _field(text, encoding) for code, text in texts.items() if text}
     return Diagnostic(kind, fields).encode()
 

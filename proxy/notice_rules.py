@@ -12,5 +12,7 @@ class NoticeRules:
     is_on: bool = True
     interval: float = 600.0
     """Seconds for which an entity's suggestion is not repeated, to anybody."""
+    is_repeated: bool = False
+    """Every time, to everybody who does not say otherwise."""
     quiet_roles: frozenset[str] = frozenset()
     quiet_applications: frozenset[str] = frozenset()

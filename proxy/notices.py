@@ -26,6 +26,7 @@ from catalog.advisor import advise_query
 from catalog.metrics import MaterializationPolicy, QueryMetrics
 from catalog.quoting import quote_names
 from catalog.suggestion_engine import Advice
+from catalog.suggestion_notices import SQLSTATE, routine
 from proxy.errors import notice_response
 from proxy.notice_rules import NoticeRules
 from proxy.pipeline import Asked, Fate, Outcome, Owed
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Class 01, warnings, of which K is nobody's: a suggestion.
-SQLSTATE = "01K01"
 #: Slow statements that are looked at before one ReadyForQuery.
 MOST_SLOW = 4
 #: More entities in one statement, and it is not looked at.
@@ -78,8 +77,9 @@ class Slow(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    when: float
+    until: float  # monotonic(): then it is looked at again
     advice: tuple[Advice, ...]
+    tries: int
 
 
 class Advising:
@@ -106,12 +106,12 @@ class Advising:
 
     async def look(self, slow: Slow, snapshot: Snapshot) -> tuple[Advice, ...]:
         """What would make it faster, as far as that has not been told lately."""
-        text, entities = _named(slow.subject, snapshot)
+        text, entities = named(slow.subject, snapshot)
         if not 0 < len(entities) <= _MOST_ENTITIES:
             return ()
         key = (text, slow.search_path, entities)
         looked = self._looked.get(key)
-        if looked is None or monotonic() - looked.when > self.rules.interval:
+        if looked is None or monotonic() > looked.until:
             if self._busy.locked():
                 return ()  # somebody else's is being looked at: the next call will do
             async with self._busy:
@@ -120,7 +120,10 @@ class Advising:
                 return ()
             if len(self._looked) >= _REMEMBERED_SHAPES:
                 self._looked.clear()
-            looked = self._looked[key] = _Looked(monotonic(), advice)
+            # Where nothing was found, the time may have been another's: it is tried again, ever less often.
+            tries = 0 if looked is None else looked.tries + 1
+            wait = self.rules.interval if advice else min(4.0**tries - 1, self.rules.interval)
+            looked = self._looked[key] = _Looked(monotonic() + wait, advice, tries)
         return tuple(each for each in looked.advice if self.is_due(each))
 
     async def _ask(self, slow: Slow, text: str, entities: tuple[Entity, ...]) -> tuple[Advice, ...] | None:
@@ -145,6 +148,8 @@ class Advising:
             return None
 
     def is_due(self, advice: Advice) -> bool:
+        if self.rules.is_repeated:
+            return True
         told = self._told.get(_reason(advice))
         return told is None or monotonic() - told > self.rules.interval
 
@@ -181,7 +186,8 @@ def tell(relay: Relay, slow: list[Slow]) -> Script:
             found.extend(await advising.look(each, knowledge.snapshot))
 
     yield Work(look())
-    due = {_reason(each): each for each in found if _reason(each) not in relay.told}
+    repeated = advising.rules.is_repeated
+    due = {_reason(each): each for each in found if repeated or _reason(each) not in relay.told}
     if due:
         owed = _ask(relay)
         yield owed[-1]
@@ -218,7 +224,14 @@ def _wants_it(values: tuple[bytes | None, ...], rules: NoticeRules) -> bool:
 def _notice(advice: Advice, encoding: str) -> bytes:
     told = advice.suggestion
     return notice_response(
-        told.reason, sqlstate=SQLSTATE, severity="NOTICE", detail=told.evidence, hint=told.action, encoding=encoding
+        told.reason,
+        sqlstate=SQLSTATE,
+        severity="NOTICE",
+        detail=told.evidence,
+        hint=told.action,
+        table=told.entity_name,
+        routine=routine(told),
+        encoding=encoding,
     )
 
 
@@ -226,7 +239,7 @@ def _reason(advice: Advice) -> tuple[int, str]:
     return advice.entity_id, advice.suggestion.action
 
 
-def _named(subject: Subject, snapshot: Snapshot) -> tuple[str, tuple[Entity, ...]]:
+def named(subject: Subject, snapshot: Snapshot) -> tuple[str, tuple[Entity, ...]]:
     """A statement's text without its literals, and the entities that it names."""
     ids: tuple[int, ...] = ()
     text = ""

@@ -21,6 +21,7 @@ from proxy.startup import CancelRequest
 from proxy.stores import StoreRegistry
 from proxy.tally import Tally
 from proxy.tasks import Tasks
+from proxy.timing import Timings
 from proxy.tls import server_context
 from proxy.transport import Channel
 from proxy.upstream import UpstreamAddress
@@ -68,6 +69,10 @@ class ProxyServer:
         assert self._listener is not None
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
+
+    def timings_of(self, pid: int) -> Timings:
+        """Where the samples of a session go, by the process that serves it upstream."""
+        return self.tally.timings
 
     @property
     def session_count(self) -> int:

@@ -98,12 +98,14 @@ class Session:
             for name, value in login.parameters.items():
                 knowledge.parameter_changed(name, value)
         client.source, upstream.source = upstream, client
-        tally = self._server.tally
+        server = self._server
+        tally = server.tally
+        pid = 0 if login.key is None else login.key.pid
         told = {name: value.decode("utf-8", "replace") for name, value in login.parameters.items()}
         user = told.get(b"session_authorization") or startup.user.decode("utf-8", "replace")
         caller = tally.callers.get(database, user, told.get(b"application_name", ""))
         self._relay = relay = Relay(
-            client.plain_writer(), upstream.plain_writer(), self, tally.timings, knowledge, caller
+            client.plain_writer(), upstream.plain_writer(), self, server.timings_of(pid), knowledge, caller
         )
         client.write(login.ready)
         timed = self._server.timed

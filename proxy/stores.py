@@ -23,7 +23,7 @@ from proxy.texts import Texts
 from rewriter import Rewriter
 
 if TYPE_CHECKING:
-    from catalog.model import Names
+    from catalog.model import Names, Snapshot
     from catalog.store import CatalogStore
     from proxy.tasks import Tasks
 
@@ -144,7 +144,7 @@ class StoreRegistry:
         rules: NoticeRules | None = None,
     ) -> None:
         self._open_store = open_store
-        self._rules = rules
+        self.rules = rules
         self._cache_size = cache_size
         self._tasks = tasks
         self._policy = policy
@@ -205,10 +205,15 @@ class StoreRegistry:
                     raise StoreUnavailable(f"the catalog of database {name} cannot be read: {error}") from error
                 rewriter = Rewriter(self._cache_size)
                 self._databases[name] = (
-                    None if store is None else Database(name, store, rewriter, self._policy, self._rules)
+                    None if store is None else Database(name, store, rewriter, self._policy, self.rules)
                 )
                 log.debug("database opened", database=name, kameleon=store is not None)
         return self._databases[name]
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """The catalog of a database that is open; None where there is no Kameleon."""
+        database = self._databases.get(name)
+        return None if database is None else database.store.snapshot
 
     async def close(self) -> None:
         for database in self._databases.values():

@@ -1,4 +1,4 @@
-"""Imports point down: proxy -> rewriter -> catalog.model, proxy -> catalog."""
+"""Imports point down: kameleon -> proxy -> rewriter -> catalog.model, proxy -> catalog."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FORBIDDEN = {
-    "rewriter": ("proxy", "asyncio", "asyncpg", "catalog.store", "catalog.install", "catalog.loader"),
-    "catalog": ("proxy", "rewriter"),
+    "proxy": ("kameleon",),
+    "rewriter": ("kameleon", "proxy", "asyncio", "asyncpg", "catalog.store", "catalog.install", "catalog.loader"),
+    "catalog": ("kameleon", "proxy", "rewriter"),
     "proxy/wire": ("rewriter", "catalog", "asyncio", "asyncpg", "proxy.session", "proxy.relay", "proxy.transport"),
 }
 

@@ -61,7 +61,7 @@ def make_tables(shop: ProxyProcess, of: str) -> str:
 
 
 def told_to_psql(shop: ProxyProcess, sql: str) -> list[Notice]:
-    script = f"\\set VERBOSITY verbose\n{sql};\n{sql};\n"
+    script = "\\set VERBOSITY verbose\n" + f"{sql};\n" * 5
     done = subprocess.run(
         [required_program("psql"), "-qX", shop.url(user=SUPERUSER)], input=script, capture_output=True, text=True
     )
@@ -73,7 +73,7 @@ def told_to_psycopg(shop: ProxyProcess, sql: str) -> list[Notice]:
     told: list[Notice] = []
     with connected(shop) as session:
         session.add_notice_handler(lambda diagnostic: told.append((diagnostic.sqlstate, diagnostic.message_hint)))
-        for _ in range(2):
+        for _ in range(5):
             session.execute(sql).fetchall()
     return told
 
@@ -83,7 +83,7 @@ def told_to_asyncpg(shop: ProxyProcess, sql: str) -> list[Notice]:
         told: list[Notice] = []
         session = await asyncpg.connect(shop.url(user=SUPERUSER))
         session.add_log_listener(lambda _, message: told.append((message.sqlstate, message.hint)))
-        for _ in range(2):
+        for _ in range(5):
             await session.fetch(sql)
         await session.close()
         return told

@@ -48,6 +48,12 @@ def connected(proxy: ProxyProcess, **options: Any) -> tuple[psycopg.Connection[A
     return session, told
 
 
+def run_slow(session: psycopg.Connection[Any], table: str) -> None:
+    """Several times: on a busy machine one run may have been slow for reasons that nothing helps against."""
+    for _ in range(5):
+        session.execute(SLOW.format(table).encode()).fetchall()
+
+
 EXPECTED = ("01K01", "NOTICE", "CALL kameleon.materialize_entity('wide')")
 
 
@@ -55,8 +61,7 @@ def test_each_session_is_told_once(wide: ProxyProcess) -> None:
     for _ in range(2):
         session, told = connected(wide)
         with session:
-            for _ in range(3):
-                session.execute(SLOW.format("wide").encode()).fetchall()
+            run_slow(session, "wide")
             assert told == [EXPECTED]
 
 
@@ -67,7 +72,7 @@ def test_nobody_is_told_again_within_the_interval(wide: ProxyProcess, postgres: 
         for _ in range(2):
             session, told = connected(patient)
             with session:
-                session.execute(SLOW.format("wide").encode()).fetchall()
+                run_slow(session, "wide")
                 heard.append(told[:])
         assert heard == [[EXPECTED], []]
     finally:
@@ -93,11 +98,11 @@ def test_who_does_not_want_to_be_told_is_not(wide: ProxyProcess, setting: str) -
         try:
             told.clear()
             session.execute(setting.encode())
-            session.execute(SLOW.format("wide").encode()).fetchall()
+            run_slow(session, "wide")
             assert told == []
             session.execute("RESET ROLE")
             session.execute("RESET ALL")
-            session.execute(SLOW.format("wide").encode()).fetchall()
+            run_slow(session, "wide")
             assert told == [EXPECTED]
         finally:
             session.execute("RESET ROLE")
@@ -112,7 +117,7 @@ def test_a_default_of_the_database_counts(wide: ProxyProcess) -> None:
         try:
             other, told = connected(wide)
             with other:
-                other.execute(SLOW.format("wide").encode()).fetchall()
+                run_slow(other, "wide")
                 assert told == []
         finally:
             session.execute(f'ALTER DATABASE "{wide.dsn.dbname}" RESET kameleon.suggestions'.encode())
@@ -122,7 +127,7 @@ def test_a_transaction_block_is_told_when_it_ends(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:
         session.execute("BEGIN")
-        session.execute(SLOW.format("wide").encode()).fetchall()
+        run_slow(session, "wide")
         assert told == []
         session.execute("COMMIT")
         assert told == [EXPECTED]
@@ -132,7 +137,7 @@ def test_names_in_the_hint_are_those_of_the_session(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:
         session.execute("SET search_path = pg_catalog")
-        session.execute(SLOW.format("public.wide").encode()).fetchall()
+        run_slow(session, "public.wide")
         assert [hint for *_, hint in told] == ["CALL kameleon.materialize_entity('public.wide')"]
 
 
@@ -140,8 +145,8 @@ def test_a_pipeline_is_told_of_each_statement_before_its_end(wide: ProxyProcess)
     session, told = connected(wide)
     with session:
         with session.pipeline():
-            cursors = [session.execute(SLOW.format(table).encode()) for table in ("wide", "other", "wide")]
-            assert [cursor.fetchone() for cursor in cursors] == [(20_000,) * 6] * 3
+            cursors = [session.execute(SLOW.format(table).encode()) for table in ("wide", "other") * 4]
+            assert [cursor.fetchone() for cursor in cursors] == [(20_000,) * 6] * 8
         assert sorted(hint or "" for *_, hint in told) == [
             "CALL kameleon.materialize_entity('other')",
             "CALL kameleon.materialize_entity('wide')",
