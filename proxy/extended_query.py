@@ -15,7 +15,7 @@ from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
 from proxy.renewal import RUN_ONCE, owed_for_parse_again, parse_again, run_once
-from proxy.sql_prepare import executed_name, note_prepared
+from proxy.sql_prepare import as_executed, executed_name, note_prepared
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.verdicts import Before, Hold, Script, Verdict
@@ -191,6 +191,8 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
             verdict = Before(refusal.in_pipeline(relay, statement.refused, statement.sql))
         elif rewritten is None:
             owed.subject = statement.passed
+            if statement.executes is not None and isinstance(statement.passed, Passed):
+                owed.subject = as_executed(relay, statement.passed, statement.executes)
         else:
             owed.subject = rewritten
             owed.statement = statement

@@ -15,7 +15,7 @@ from proxy import analysis, piecewise, refusal, settle
 from proxy.analysis import UNTOLD
 from proxy.client_texts import note_declared, prelude_of
 from proxy.pipeline import Asked, Owed
-from proxy.sql_prepare import note_prepared, renew_executed
+from proxy.sql_prepare import as_executed, executed_name, note_prepared, renew_executed
 from proxy.statements import Run
 from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
@@ -86,6 +86,7 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
     if text.facts.kind is Kind.EXECUTE:
         relay.used.add(UNTOLD)
+        owed.subject = as_executed(relay, owed.subject, executed_name(knowledge, text))
     note_prepared(relay, owed, text, None)
     relay.pipeline.queue.append(owed)
     return None

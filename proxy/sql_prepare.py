@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from proxy.pipeline import Asked, Fate, Owed
 from proxy.renewal import owed_for_parse_again, parse_again
 from proxy.statements import Statement
+from proxy.timing import Passed
 from proxy.verdicts import Hold, Script
 from proxy.wire.frontend import SYNC
-from rewriter import Kind, RewriteError, lexer
+from rewriter import Kind, RewriteError, Rewritten, lexer
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
     from proxy.texts import Text
-    from rewriter import Rewritten
 
 _NAME = re.compile(
     r"""\s*(?:PREPARE|EXECUTE|DEALLOCATE(?:\s+PREPARE(?=\s+[\w"]))?)\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""",
@@ -41,6 +41,14 @@ def executed_name(knowledge: Knowledge, text: Text) -> bytes | None:
         return None
     name = name_in(text.text)
     return None if name is None else name.encode(knowledge.codec)
+
+
+def as_executed(relay: Relay, passed: Passed, name: bytes | None) -> Passed:
+    """EXECUTE of a prepared statement is measured as that statement."""
+    statement = None if name is None else relay.statements.by_name.get(name)
+    if statement is None or not isinstance(statement.subject, Passed | Rewritten):
+        return passed
+    return passed._replace(executed=statement.subject)
 
 
 def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | None) -> None:

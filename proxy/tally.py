@@ -155,6 +155,9 @@ class Tally:
                 key = subject.key  # type: ignore[union-attr]
             elif of is bytes:
                 key = kind
+            elif subject.executed is not None:  # type: ignore[union-attr]
+                self.add([(subject.executed, started, ended, tag, caller)])  # type: ignore[union-attr]
+                continue
             else:
                 key = subject.facts if subject.facts.is_shape else subject.sql  # type: ignore[union-attr]
             group = caller.groups.get(key) or self._group(subject, key, ended, caller)

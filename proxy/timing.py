@@ -30,6 +30,8 @@ class Passed(NamedTuple):
     sql: bytes
     texts: Texts
     facts: Facts
+    #: Of EXECUTE: the prepared statement, whose entities these are.
+    executed: Passed | Rewritten | None = None
 
 
 #: A statement: the client's bytes, where nobody needs to know more of it, or what was made of them.

@@ -266,3 +266,22 @@ def test_a_database_may_say_that_nothing_is_to_be_recorded(postgres, new_proxy):
         connection.execute("SELECT * FROM items")
     proxy.stop()
     assert postgres.execute("SELECT count(*) FROM kameleon.kdb_query_metrics", name) == [(0,)]
+
+
+@pytest.mark.parametrize("storage", ["shared", "dedicated"])
+def test_execute_is_measured_as_what_was_prepared(postgres, new_proxy, storage):
+    name = postgres.create_database()
+    proxy = new_proxy(upstream=postgres.dsn(name), default_storage=storage)
+    with psycopg.connect(proxy.url(user=SUPERUSER), autocommit=True) as connection:
+        connection.execute("CREATE TABLE items AS SELECT generate_series(1, 5) AS id")
+        connection.execute("PREPARE p (int) AS SELECT * FROM items WHERE id < $1")
+        for number in range(3):
+            connection.execute(f"EXECUTE p ({number})")
+            connection.pgconn.exec_params(b"EXECUTE p (6)", None)
+    proxy.stop()
+    found = postgres.execute(
+        "SELECT query_type, entities, storage_mode, calls, rows FROM kameleon.query_stats WHERE query_type <> 'DDL'",
+        name,
+    )
+    # PREPARE itself is one of the calls.
+    assert found == [("PREPARE", ["items"], storage, 7, 16)]
