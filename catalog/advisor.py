@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from catalog.metrics import MaterializationPolicy, QueryMetrics
+from catalog.metrics import EntityStats, MaterializationPolicy, QueryMetrics
+from catalog.model import Snapshot
 from catalog.suggestion_engine import Advice, EntityState, SuggestionEngine
 from catalog.uses import EntityUse
 
@@ -63,6 +64,33 @@ async def advise_query(
     found = SuggestionEngine(policy).evaluate_query(metrics, [each for each in states if each is not None], uses)
     await remember(connection, found)
     return found
+
+
+async def review_entities(
+    connection: asyncpg.Connection[Any],
+    policy: MaterializationPolicy,
+    snapshot: Snapshot,
+    stats_of: Callable[[int], Awaitable[EntityStats]],
+) -> tuple[Advice, ...]:
+    """What the use of the entities over the policy's windows suggests.
+
+    Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
+    """
+    hours = max(policy.join_frequency_window_hours, policy.access_frequency_window_hours)
+    rows = await connection.fetch("SELECT kameleon.entities_to_review($1), now()", timedelta(hours=hours))
+    engine = SuggestionEngine(policy)
+    found: list[Advice] = []
+    for entity_id, now in rows:
+        entity = snapshot.entities.get(entity_id)
+        stats = await stats_of(entity_id)
+        if entity is None or not engine.is_worth_a_look(entity.storage_mode, stats):
+            continue
+        columns = [field.name for field in entity.fields]
+        state = await read_state(connection, entity_id, columns, "pg_catalog", way_back=not entity.is_shared)
+        if state is not None:
+            found += engine.evaluate_entity(state, stats, now)
+    await remember(connection, found)
+    return tuple(found)
 
 
 async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice]) -> None:

@@ -208,10 +208,21 @@ class SuggestionEngine:
         found = self._often_used(state, stats) if state.storage_mode == "shared" else self._unused(state, stats, now)
         return () if found is None else (found,)
 
+    def is_worth_a_look(self, storage_mode: str, stats: EntityStats) -> bool:
+        """Whether there may be something to suggest, as far as can be told without the entity's state."""
+        if storage_mode != "shared":
+            return not stats.calls
+        return self._is_used_often(stats)
+
+    def _is_used_often(self, stats: EntityStats) -> bool:
+        policy = self._policy
+        often = stats.joins >= policy.join_frequency_threshold or stats.calls >= policy.access_frequency_threshold
+        return bool(stats.calls) and often
+
     def _often_used(self, state: EntityState, stats: EntityStats) -> Advice | None:
         policy = self._policy
         joined = stats.joins >= policy.join_frequency_threshold
-        if not stats.calls or not (joined or stats.calls >= policy.access_frequency_threshold):
+        if not self._is_used_often(stats):
             return None
         mean = stats.total_ms / stats.calls
         # more than the rows that it has are not read at a time, and of those no more than the time allows
@@ -240,7 +251,7 @@ class SuggestionEngine:
         if not state.can_be_shared or latest is None or now - latest < window:
             return None
         evidence = (
-            f"No statement has named it for {_hours(window.total_seconds() / 3600)}."
+            f"No statement through Kameleon has named it for {_hours(window.total_seconds() / 3600)}."
             " Expected gain: none in time; its columns can then be added and dropped without touching a row."
         )
         action = f"CALL kameleon.dematerialize_entity({quote_value(state.name)})"

@@ -10,12 +10,13 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import asyncpg
 
 from catalog.connections import Connection
+from catalog.suggestion_notices import suggestion_in
 from rewriter import Kind, classify
 from rewriter.lexer import names_in
 
@@ -34,6 +35,7 @@ class Answer:
     truncated: bool  # there were more rows than were asked for
     status: str | None  # PostgreSQL's command tag, 'INSERT 0 1'; None for a query that was cut short
     notices: list[str]
+    suggestions: list[dict[str, str]]  # what would have made it faster
 
 
 async def prepare_connection(connection: Connection) -> None:
@@ -59,9 +61,13 @@ async def query(connection: Connection, sql: str, parameters: Sequence[Any], row
     if kind is Kind.COPY and not names_in(sql).isdisjoint(("stdin", "stdout")):
         raise NotHere("COPY has no data to read or write here; use INSERT and SELECT")
     notices: list[str] = []
+    suggestions: list[dict[str, str]] = []
 
     def note(_: Any, message: Any) -> None:
-        if message.severity_en in ("NOTICE", "WARNING"):
+        suggestion = suggestion_in(message)
+        if suggestion is not None:
+            suggestions.append(asdict(suggestion))
+        elif message.severity_en in ("NOTICE", "WARNING"):
             notices.append(message.message)
 
     connection.add_log_listener(note)
@@ -86,7 +92,7 @@ async def query(connection: Connection, sql: str, parameters: Sequence[Any], row
         with suppress(asyncpg.InterfaceError):  # the connection is gone
             connection.remove_log_listener(note)
     shown = [[_json_value(value) for value in row.values()] for row in rows[:row_limit]]
-    return Answer(columns, shown, len(rows) > row_limit, status, notices)
+    return Answer(columns, shown, len(rows) > row_limit, status, notices, suggestions)
 
 
 def _text(value: Any) -> str:

@@ -91,7 +91,8 @@ class Tools:
         """Run one SQL statement, queries and DDL alike, in a transaction of its own.
 
         Returns the columns with their types, the rows as lists, `truncated` where there were more than row_limit, the
-        command's status, and notices. Settings and temporary tables do not last to the next call.
+        command's status, notices, and suggestions of what would make it faster. Settings and temporary tables do not
+        last to the next call.
         """
 
         async def work(connection: Connection) -> dict[str, Any]:

@@ -14,7 +14,7 @@ when the block ends, and behind a pipeline of several Syncs with the last of the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,8 +22,8 @@ import asyncpg
 import structlog
 
 import rewriter
-from catalog.advisor import advise_query
-from catalog.metrics import MaterializationPolicy, QueryMetrics
+from catalog.advisor import advise_query, review_entities
+from catalog.metrics import EntityStats, MaterializationPolicy, QueryMetrics
 from catalog.quoting import quote_names
 from catalog.suggestion_engine import Advice
 from catalog.suggestion_notices import SQLSTATE, routine
@@ -52,6 +52,8 @@ MOST_SLOW = 4
 #: More entities in one statement, and it is not looked at.
 _MOST_ENTITIES = 6
 _REMEMBERED_SHAPES = 1000
+#: Seconds after which all entities are looked at, and between such looks.
+_REVIEWED_FIRST, _REVIEWED_EVERY = 60.0, 600.0
 #: Seconds that a ReadyForQuery is kept back at most.
 _PATIENCE = 2.0
 
@@ -86,11 +88,17 @@ class Advising:
     """One per database: the advice that was worked out lately, and to whom what was told."""
 
     def __init__(
-        self, store: CatalogStore, policy: Callable[[], MaterializationPolicy], rules: NoticeRules | None = None
+        self,
+        store: CatalogStore,
+        policy: Callable[[], MaterializationPolicy],
+        stats_of: Callable[[int], Awaitable[EntityStats]],
+        rules: NoticeRules | None = None,
     ) -> None:
         """`policy` is asked whenever it matters."""
         self.rules = rules or NoticeRules()
         self._store = store
+        self._stats_of = stats_of
+        self._reviewing: asyncio.Task[None] | None = None
         self._policy = policy
         self._connection: asyncpg.Connection[Any] | None = None
         self._busy = asyncio.Lock()
@@ -144,7 +152,7 @@ class Advising:
                 return await advise_query(connection, self._policy(), metrics, uses, slow.search_path)
         except _FAILURES as error:
             log.warning("no advice on a slow statement", error=str(error) or type(error).__name__)
-            await self.close()
+            self._drop_connection()
             return None
 
     def is_due(self, advice: Advice) -> bool:
@@ -162,10 +170,42 @@ class Advising:
             await self._connection.execute("SET application_name = 'kameleon advice'; SET synchronous_commit = off")
         return self._connection
 
-    async def close(self) -> None:
+    def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+    # --- what the use of the entities suggests ---
+
+    async def review(self) -> tuple[Advice, ...]:
+        """Looks at all entities that are used much, or not at all; what it finds is in kameleon.suggestions.
+
+        Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
+        """
+        async with self._busy:
+            connection = await self._connected()
+            return await review_entities(connection, self._policy(), self._store.snapshot, self._stats_of)
+
+    async def review_for_ever(self) -> None:
+        wait = _REVIEWED_FIRST
+        while True:
+            await asyncio.sleep(wait)
+            wait = _REVIEWED_EVERY
+            if self._policy().enabled:
+                try:
+                    await self.review()
+                except _FAILURES as error:
+                    log.warning("entities not reviewed", error=str(error) or type(error).__name__)
+                    self._drop_connection()
+
+    def start(self) -> None:
+        self._reviewing = asyncio.get_running_loop().create_task(self.review_for_ever(), name="review of entities")
+
+    async def close(self) -> None:
+        if self._reviewing is not None:
+            self._reviewing.cancel()
+            await asyncio.gather(self._reviewing, return_exceptions=True)
+        self._drop_connection()
 
 
 def slow_statement(subject: Subject, seconds: float, tag: bytes, knowledge: Knowledge) -> Slow:

@@ -59,7 +59,7 @@ class Database:
         self.collector = MetricsCollector(store.connect, lambda: self.policy)
         self._policy = self._changed_policy = policy
         self._settings: Mapping[str, str] | None = None
-        self.advising = Advising(store, lambda: self.policy, rules)
+        self.advising = Advising(store, lambda: self.policy, self.collector.get_entity_stats, rules)
         self._row_descriptions = RowDescriptions(store.snapshot)
         self._texts: dict[tuple[str | None, bool], Texts] = {}
         self._names: dict[Names, Names] = {}
@@ -79,8 +79,8 @@ class Database:
         return self._changed_policy
 
     async def close(self) -> None:
-        await self.collector.close()
         await self.advising.close()
+        await self.collector.close()
         await self.store.close()
 
     def counted(self) -> dict[str, int]:
@@ -204,9 +204,10 @@ class StoreRegistry:
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                     raise StoreUnavailable(f"the catalog of database {name} cannot be read: {error}") from error
                 rewriter = Rewriter(self._cache_size)
-                self._databases[name] = (
-                    None if store is None else Database(name, store, rewriter, self._policy, self.rules)
-                )
+                database = None if store is None else Database(name, store, rewriter, self._policy, self.rules)
+                if database is not None:
+                    database.advising.start()
+                self._databases[name] = database
                 log.debug("database opened", database=name, kameleon=store is not None)
         return self._databases[name]
 

@@ -137,6 +137,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            || CASE WHEN total > 3.0 * sample THEN format(' TABLESAMPLE SYSTEM (%s)', round((300.0 * sample / total)::numeric, 6)) ELSE '' END
 $$;
 
+-- Entities whose use may say something: shared ones that were used within the window, and dedicated ones that were not.
+CREATE OR REPLACE FUNCTION kameleon.entities_to_review(within interval) RETURNS SETOF int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT u.entity_id
+    FROM (SELECT e.entity_id, e.storage_mode, sum(a.execution_time_ms) AS spent
+          FROM kameleon.kdb_entity_definitions e
+          LEFT JOIN kameleon.kdb_entity_activity a ON a.entity_id = e.entity_id AND a.since > now() - within
+          GROUP BY e.entity_id) AS u
+    WHERE (u.storage_mode = 'shared') = (u.spent IS NOT NULL)
+    ORDER BY u.spent DESC NULLS LAST LIMIT 100
+$$;
+
 -- --- suggestions ---
 
 CREATE OR REPLACE FUNCTION kameleon.add_suggestion(entity int, kind text, columns text[], reason text, evidence text, priority text, gain float8, spent_ms float8) RETURNS void

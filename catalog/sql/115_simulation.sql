@@ -112,7 +112,7 @@ BEGIN
         NULL;
     END;
     RETURN QUERY
-        SELECT u.name, round(u.one::numeric, 3)::float8, round(u.other::numeric, 3)::float8, round((1 - u.other / greatest(u.one, 0.0001))::numeric, 3)::float8, copied, round(share::numeric, 4)::float8
+        SELECT u.name, round(u.one::numeric, 5)::float8, round(u.other::numeric, 5)::float8, round((1 - u.other / greatest(u.one, 0.0001))::numeric, 3)::float8, copied, round(share::numeric, 4)::float8
         FROM unnest(shapes, shared_times, dedicated_times) WITH ORDINALITY AS u (name, one, other, number) ORDER BY u.number;
 END
 $$;

@@ -160,6 +160,22 @@ async def test_entities_are_listed_and_described(client: Client) -> None:
         assert (await error(client, "kameleondb_describe_entity", name="pg_class"))["sqlstate"] == "42809"
 
 
+async def test_a_slow_statement_comes_with_what_would_make_it_faster(shop: Database) -> None:
+    with psycopg.connect(shop.proxied, autocommit=True) as session:
+        session.execute("INSERT INTO kameleon.settings VALUES ('execution_time_threshold_ms', '2')")
+        session.execute("CREATE TABLE wide (a int PRIMARY KEY, b timestamptz, c timestamptz, d timestamptz)")
+        session.execute("INSERT INTO wide SELECT n, now(), now(), now() FROM generate_series(1, 20000) AS n")
+        session.execute("ANALYZE wide")
+    sql = "SELECT count(b), count(c), count(d) FROM wide"
+    suggestions: list[dict[str, str]] = []
+    deadline = time.monotonic() + 60
+    async with Client(stdio_server(shop.proxied)) as client:
+        while not suggestions and time.monotonic() < deadline:
+            suggestions = (await answer(client, "kameleondb_execute_sql", sql=sql))["suggestions"]
+    assert [each["action"] for each in suggestions] == ["CALL kameleon.materialize_entity('wide')"]
+    assert "Expected gain" in suggestions[0]["evidence"]
+
+
 async def test_sql(client: Client) -> None:
     async with client:
         found = await answer(
@@ -174,6 +190,7 @@ async def test_sql(client: Client) -> None:
             "truncated": False,
             "status": "SELECT 2",
             "notices": [],
+            "suggestions": [],
             "row_count": 2,
         }
         found = await answer(client, "kameleondb_execute_sql", sql="TABLE car ORDER BY id", row_limit=3)
