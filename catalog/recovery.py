@@ -23,6 +23,8 @@ MIGRATION = "migration"
 LOCK_TIMEOUT = "2s"
 #: Seconds between two looks at the running migrations.
 WATCH_INTERVAL = 1.0
+#: A server that crashed is given so many intervals to come up again.
+RECONNECT_ATTEMPTS = 60
 
 
 async def recover_migrations(connection: asyncpg.Connection[Any]) -> int:
@@ -46,17 +48,24 @@ async def recover_migrations(connection: asyncpg.Connection[Any]) -> int:
 
 
 async def watch_migrations(connect: Connect) -> None:
-    """Until no migration is running any more, undoes those that have died."""
-    try:
-        connection = await connect()
+    """Until no migration is running any more, undoes those that have died; also when PostgreSQL itself has."""
+    patience = RECONNECT_ATTEMPTS
+    while patience:
         try:
-            while await connection.fetchval(
-                "SELECT EXISTS (SELECT FROM kameleon.kdb_migrations WHERE finished_at IS NULL)"
-            ):
-                await asyncio.sleep(WATCH_INTERVAL)
-                await recover_migrations(connection)
-        finally:
-            await connection.close(timeout=5)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        # the next proxy that starts, or the next move of the table, undoes it
-        log.warning("migrations are not watched any more", error=str(error))
+            connection = await connect()
+            try:
+                while await connection.fetchval(ANY_RUNNING):
+                    patience = RECONNECT_ATTEMPTS
+                    await asyncio.sleep(WATCH_INTERVAL)
+                    await recover_migrations(connection)
+                return
+            finally:
+                await connection.close(timeout=5)
+        except asyncpg.InvalidCatalogNameError:
+            return
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            patience -= 1
+            if not patience:
+                # the next proxy that starts, or the next move of the table, undoes it
+                log.warning("migrations are not watched any more", error=str(error))
+            await asyncio.sleep(WATCH_INTERVAL)

@@ -32,6 +32,9 @@ CHANGE_SQLSTATE = "KDB01"
 # Of the error that any use of a guarded shell table meets.
 STALE_SQLSTATE = "KDB02"
 
+#: Seconds between two attempts to get the lost connection back.
+RECONNECT_INTERVAL = 1.0
+
 if TYPE_CHECKING:
     # asyncpg's stubs make the class generic; at run time it is not
     Connect = Callable[[], Awaitable[asyncpg.Connection[Any]]]
@@ -51,6 +54,7 @@ class CatalogStore:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._watch: asyncio.Task[None] | None = None
+        self._reconnection: asyncio.Task[None] | None = None
 
     async def refresh(self, touched: Collection[int] | None = None) -> Snapshot:
         """Reads the catalog again, or only the entities `touched`.
@@ -81,7 +85,7 @@ class CatalogStore:
                 return
         # the notifications' callbacks come first in the event loop's queue; they start the refreshes
         await asyncio.sleep(0)
-        refreshes = self._tasks - {self._watch}
+        refreshes = self._tasks - {self._watch, self._reconnection}
         if refreshes:
             await asyncio.wait(refreshes)
 
@@ -111,6 +115,9 @@ class CatalogStore:
             await connection.add_listener(CHANNEL, self._on_notify)
             connection.add_termination_listener(self._on_lost)
             self._connection = connection
+            if self.snapshot.version:
+                # the one before was lost, and with it perhaps whoever was moving an entity
+                self._watch_migrations()
         return self._connection
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
@@ -131,18 +138,29 @@ class CatalogStore:
 
     def _on_lost(self, _connection: object) -> None:
         if not self._closing:
-            self._spawn(self._refresh_quietly(None))
+            self._reconnection = asyncio.create_task(self._reconnect(), name="catalog reconnect")
+            self._tasks.add(self._reconnection)
+            self._reconnection.add_done_callback(self._tasks.discard)
+
+    async def _reconnect(self) -> None:
+        """Without the connection nothing is heard of other proxies; `_connected` may have been called meanwhile."""
+        connected = await self._refresh_quietly(None)
+        while not connected:
+            await asyncio.sleep(RECONNECT_INTERVAL)
+            connected = await self._refresh_quietly(None)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work, name="catalog refresh")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _refresh_quietly(self, touched: Collection[int] | None) -> None:
+    async def _refresh_quietly(self, touched: Collection[int] | None) -> bool:
         try:
             await self.refresh(touched)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("catalog refresh failed", error=str(error))
+            return False
+        return True
 
     async def _read_settings_quietly(self) -> None:
         try:
