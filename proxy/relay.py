@@ -897,6 +897,8 @@ class Relay:
             self._awaits_work = False
             try:
                 self._advance()
+                if self.tell_when_idle and self.is_idle:
+                    self.shell.idle()
             except Exception as error:
                 self._give_up(error, ClientViolation)
 

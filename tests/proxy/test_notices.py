@@ -176,3 +176,16 @@ def test_what_is_sent_ahead_is_answered_in_order(wide: ProxyProcess) -> None:
     assert kinds.count("NoticeResponse") == 1
     notice = kinds.index("NoticeResponse")
     assert (kinds[notice - 1], kinds[notice + 1]) == ("CommandComplete", "ReadyForQuery")
+
+
+def test_nothing_of_a_statements_values_is_written_down_or_told(wide: ProxyProcess) -> None:
+    session = psycopg.connect(wide.url(user=SUPERUSER), autocommit=True)
+    told: list[str] = []
+    session.add_notice_handler(lambda each: told.append(f"{each.message_primary} {each.message_detail}"))
+    with session:
+        for _ in range(5):
+            session.execute("SELECT * FROM other WHERE b = 'secret-marker' AND f = f AND e = e").fetchall()
+            session.execute("SELECT * FROM other WHERE b = %s AND f = f AND e = e", ("secret-marker",)).fetchall()
+        assert told and "secret-marker" not in "".join(told)
+        kept = session.execute("SELECT evidence || reason || columns::text FROM kameleon.kdb_suggestions").fetchall()
+        assert kept and "secret-marker" not in str(kept)

@@ -1,0 +1,108 @@
+"""What the relay does behind a slow statement, message by message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog.metrics import MaterializationSuggestion
+from catalog.suggestion_engine import Advice
+from proxy.wire.frontend import Query
+from tests.playbook import (
+    BIND_COMPLETE,
+    CLOSE_COMPLETE,
+    PARSE_COMPLETE,
+    READY,
+    done,
+    entity,
+    error,
+    notice,
+    playbook,
+    row,
+)
+
+ADVICE = Advice(1, "materialize", 0.5, 100.0, MaterializationSuggestion("orders", "why", "figures", "CALL it()", "low"))
+
+
+def slow_book(*found: Advice) -> Any:
+    """A conversation in which every statement takes too long, and this is found of it."""
+    book = playbook(entity())
+    assert book.knowledge is not None
+    advising: Any = book.knowledge.database.advising
+    advising.slow_after = -1.0
+
+    async def look(*_: object) -> tuple[Advice, ...]:
+        return found
+
+    advising.look = look
+    return book
+
+
+def run_slow(book: Any) -> None:
+    """Up to what the client gets at once."""
+    book.client(Query(b"SELECT * FROM orders"))
+    book._sent_to_upstream.clear()
+    book.upstream(done("SELECT 1"), READY).to_client(done("SELECT 1"))
+
+
+async def finish_work(book: Any) -> None:
+    (work,) = book.shell.works
+    book.shell.works.clear()
+    await work
+    book.relay.worked()
+
+
+async def test_ready_is_kept_back_until_it_has_been_looked_at() -> None:
+    book = slow_book()
+    run_slow(book)
+    book.client(Query(b"SELECT 2")).quiet()
+    assert not book.relay.is_idle
+    await finish_work(book)
+    # nothing to be told: the client gets its ReadyForQuery, and upstream what was sent meanwhile
+    book.to_client(READY).to_upstream(Query(b"SELECT 2"))
+
+
+@pytest.mark.parametrize(
+    ("level", "is_told"), [("notice", True), ("log", True), ("debug5", True), ("warning", False), ("error", False)]
+)
+async def test_the_session_is_asked_whether_it_wants_to_be_told(level: str, is_told: bool) -> None:
+    book = slow_book(ADVICE)
+    run_slow(book)
+    await finish_work(book)
+    assert b"client_min_messages" in b"".join(book._sent_to_upstream)
+    book.to_client()
+    answer = row(level, None, "me", "me", "psql")
+    ours = (CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, answer, done("SELECT 1"), CLOSE_COMPLETE, CLOSE_COMPLETE)
+    book.upstream(*ours, READY)
+    told = notice("01K01", "why", D="figures", H="CALL it()", t="orders", R="kameleon_suggestion_low")
+    book.to_client(*([told] if is_told else []), READY)
+
+
+async def test_a_question_that_fails_is_not_the_clients_matter() -> None:
+    book = slow_book(ADVICE)
+    run_slow(book)
+    await finish_work(book)
+    book.upstream(CLOSE_COMPLETE, error("57014", "canceling statement due to user request"), READY).to_client(READY)
+
+
+async def test_a_proxy_that_drains_does_not_wait_for_a_session_that_was_looked_at() -> None:
+    book = slow_book()
+    run_slow(book)
+    book.relay.tell_when_idle = True
+    await finish_work(book)
+    assert book.shell.idle_seen == 1
+
+
+async def test_a_client_that_has_gone_meanwhile_is_sent_nothing() -> None:
+    book = slow_book()
+    run_slow(book)
+    book.relay.closing = True
+    await finish_work(book)
+    book.to_client()
+
+
+def test_a_statement_that_names_no_entity_is_not_looked_at() -> None:
+    book = slow_book()
+    book.client(Query(b"SELECT 1")).upstream(done("SELECT 1"), READY).to_client(done("SELECT 1"), READY)
+    assert book.shell.works == []
