@@ -30,6 +30,8 @@ _LOOK_EVERY = 0.02
 _SETTLE_EVERY = 0.5
 #: A shape whose statements take less than this (seconds) on average is quick.
 _QUICK = 0.001
+#: Calls from which on an average is trusted before it is settled.
+_ENOUGH = 10
 _REMEMBERED_TAGS = 10_000
 _REMEMBERED_SHAPES = 10_000
 _BOUNDS = tuple(bound / 1000 for bound in LATENCY_BOUNDS)
@@ -130,6 +132,11 @@ class Tally:
     def look(self) -> None:
         """Add up the samples that wait."""
         self.add(self.timings.take())
+        for caller in self._active:
+            for group in caller.groups.values():
+                # A batch of them is under way: it need not be held up any longer.
+                if group.known is not None and group.calls >= _ENOUGH and group.seconds < group.calls * _QUICK:
+                    group.known.is_quick = True
         if self._settling is None and self._active:
             self._settling = asyncio.get_running_loop().call_later(_SETTLE_EVERY, self.settle)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.metrics import QueryMetric
-from proxy.tally import rows_of
+from proxy.tally import Tally, rows_of
 from proxy.wire.frontend import Query
 from tests.playbook import READY, done, entity, error, playbook
 
@@ -140,3 +140,19 @@ def test_a_change_of_user_or_application_makes_another_caller():
     other = caller.changed(b"application_name", b"shop").changed(b"session_authorization", b"bob")
     assert (other.user, other.application) == ("bob", "shop")
     assert other.changed(b"application_name", b"psql").changed(b"session_authorization", b"ada") is caller
+
+
+async def test_a_batch_that_is_quick_is_known_to_be_before_it_is_settled():
+    script = playbook(entity())
+    sql = b"SELECT * FROM orders"
+    assert script.knowledge is not None
+    tally = Tally(1000)
+    Recorded(script)
+    for number in range(10):
+        assert not script.knowledge.rewrite(sql.decode()).is_quick
+        ran(script, sql, "SELECT 1")
+        ((subject, started, _, tag, caller),) = script.tally.timings.take()
+        tally.timings.append((subject, started + number, started + number + 0.0005, tag, caller))
+        tally.look()
+    assert script.knowledge.rewrite(sql.decode()).is_quick
+    tally.settle()
