@@ -165,17 +165,18 @@ def test_copy_is_not_interrupted(wide: ProxyProcess) -> None:
 
 def test_what_is_sent_ahead_is_answered_in_order(wide: ProxyProcess) -> None:
     """Two simple Queries in one go: each with its own ReadyForQuery, and the notice before the last."""
+    answer = ["RowDescription", "DataRow", "CommandComplete", "ReadyForQuery"]
+    places = []
     client = Connection(wide.host, wide.port, SUPERUSER, wide.dsn.dbname)
     try:
-        events = client.exchange(query(SLOW.format("wide")) + query("SELECT 7"), syncs=2)
+        for _ in range(10):
+            events = client.exchange(query(SLOW.format("wide")) + query("SELECT 7"), syncs=2)
+            kinds = [event.kind for event in events]
+            assert [kind for kind in kinds if kind != "NoticeResponse"] == answer * 2
+            places += [(kinds[at - 1], kinds[at + 1]) for at, kind in enumerate(kinds) if kind == "NoticeResponse"]
     finally:
         client.close()
-    kinds = [event.kind for event in events]
-    answer = ["RowDescription", "DataRow", "CommandComplete", "ReadyForQuery"]
-    assert [kind for kind in kinds if kind != "NoticeResponse"] == answer * 2
-    assert kinds.count("NoticeResponse") == 1
-    notice = kinds.index("NoticeResponse")
-    assert (kinds[notice - 1], kinds[notice + 1]) == ("CommandComplete", "ReadyForQuery")
+    assert places == [("CommandComplete", "ReadyForQuery")]
 
 
 def test_nothing_of_a_statements_values_is_written_down_or_told(wide: ProxyProcess) -> None:
