@@ -1,4 +1,4 @@
-"""A move that is interrupted at any moment loses nothing, leaves the entity in one storage, and the next one succeeds."""
+"""A move that is interrupted at any moment loses nothing, leaves its entity in one storage, and the next succeeds."""
 
 from __future__ import annotations
 
