@@ -55,6 +55,9 @@ DECLARE
     own int := (plan -> 'tables' -> 0 ->> 'entity')::int;
     total bigint;
     share float8 := 1;
+    probed timestamptz;
+    row_seconds float8;
+    most int;
     copied bigint;
     columns text;
     text_of text;
@@ -76,24 +79,29 @@ BEGIN
         FOR each IN
             SELECT (t ->> 'entity')::int AS entity, t ->> 'name' AS name, (t ->> 'relid')::oid::regclass AS shell FROM json_array_elements(plan -> 'tables') AS t
         LOOP
-            EXECUTE format('SELECT count(*) FROM (SELECT FROM kameleon.kdb_read_%s LIMIT %s) AS r', each.entity, max_rows::bigint + 1) INTO total;
-            kept_rows := least(total, max_rows);
+            -- at most as many rows as there is time to copy: two fifths of the budget for all tables, as a few rows tell
+            probed := clock_timestamp();
+            EXECUTE format('SELECT count(r) FROM (SELECT * FROM kameleon.kdb_read_%s LIMIT 1000) AS r', each.entity) INTO total;
+            row_seconds := 4 * extract(epoch FROM clock_timestamp() - probed) / greatest(total, 1);
+            most := least(max_rows, greatest(100, extract(epoch FROM budget) * 0.4 / json_array_length(plan -> 'tables') / greatest(row_seconds, 1e-6)))::int;
+            EXECUTE format('SELECT count(*) FROM (SELECT FROM kameleon.kdb_read_%s LIMIT %s) AS r', each.entity, most::bigint + 1) INTO total;
+            kept_rows := least(total, most);
             SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns
             FROM pg_attribute a WHERE a.attrelid = each.shell AND a.attnum > 0 AND NOT a.attisdropped;
             EXECUTE format('CREATE TEMPORARY TABLE kdb_copy_%s (LIKE %s INCLUDING INDEXES INCLUDING STORAGE)', each.entity, each.shell);
             EXECUTE format('INSERT INTO kdb_copy_%s (%s) SELECT %2$s FROM kameleon.kdb_read_%1$s LIMIT %3$s', each.entity, columns, kept_rows);
             EXECUTE format('ANALYZE kdb_copy_%s', each.entity);
-            IF total > max_rows THEN
-                EXECUTE format('CREATE TEMPORARY VIEW kdb_side_%1$s AS SELECT * FROM kameleon.kdb_read_%1$s LIMIT %2$s', each.entity, max_rows);
-                EXECUTE format('CREATE TEMPORARY VIEW kdb_copied_%1$s AS SELECT * FROM kdb_copy_%1$s LIMIT %2$s', each.entity, max_rows);
+            IF total > most THEN
+                EXECUTE format('CREATE TEMPORARY VIEW kdb_side_%1$s AS SELECT * FROM kameleon.kdb_read_%1$s LIMIT %2$s', each.entity, most);
+                EXECUTE format('CREATE TEMPORARY VIEW kdb_copied_%1$s AS SELECT * FROM kdb_copy_%1$s LIMIT %2$s', each.entity, most);
             ELSE
                 EXECUTE format('CREATE TEMPORARY VIEW kdb_side_%s AS SELECT * FROM kameleon.kdb_read_%1$s', each.entity);
                 EXECUTE format('CREATE TEMPORARY VIEW kdb_copied_%s AS SELECT * FROM kdb_copy_%1$s', each.entity);
             END IF;
             IF each.entity = own THEN
                 copied := kept_rows;
-                IF total > max_rows THEN
-                    share := max_rows / greatest(kameleon.estimated_rows(relation), max_rows::float8 + 1);
+                IF total > most THEN
+                    share := most / greatest(kameleon.estimated_rows(relation), most::float8 + 1);
                 END IF;
             END IF;
         END LOOP;

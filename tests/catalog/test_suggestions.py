@@ -87,6 +87,12 @@ def test_simulate_reads_a_sample_of_more_rows_than_it_may_copy(shop):
     assert found[0][1] == pytest.approx(0.25, rel=0.1)
 
 
+def test_simulate_copies_no_more_than_it_has_time_for(shop):
+    found = rows(shop, "SELECT rows, sampled FROM kameleon.simulate('orders', budget => '30 ms')")
+    assert found[0][0] < 20_000
+    assert found[0][1] < 1
+
+
 def test_simulate_replays_statements_whose_text_was_recorded(shop):
     shop.execute("SELECT kameleon.make_metric_days((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date)")
     (orders,) = rows(shop, "SELECT entity_id FROM kameleon.entities WHERE entity_name = 'orders'")
