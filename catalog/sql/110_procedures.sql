@@ -69,11 +69,13 @@ BEGIN
             MESSAGE = pg_catalog.format('CALL kameleon.%s() cannot run inside a transaction block', procedure_name),
             HINT = 'End the transaction first; in a driver, turn autocommit on for this call.';
     END IF;
+    -- each statement of a step must see what was committed before it; said before anything takes a snapshot, be it a condition
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     call := kameleon.begin_migration(entity_name, relation, mode, reason, batch_size, patience);
     COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     WHILE call IS NOT NULL AND pause IS NOT NULL LOOP
-        -- each statement of a step must see what was committed before it
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         -- What is cancelled out here, between two steps, is noticed by the proxies; so there is next to nothing out here.
         BEGIN
             PERFORM pg_catalog.pg_sleep(pause) WHERE pause OPERATOR(pg_catalog.>) 0;
@@ -88,6 +90,7 @@ BEGIN
             END IF;
         END;
         COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     END LOOP;
     IF failed THEN
         PERFORM kameleon.raise_again(sql_state, error, error_detail, error_hint);
