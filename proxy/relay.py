@@ -784,7 +784,8 @@ class Relay:
         nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
         if self._script is None and nothing_else and self.count_try():
             text = retry.text_of(head, knowledge)
-            if text is not None and not head.runs and not head.begun:
+            is_single = not head.runs or (len(head.runs) == 2 and head.runs[0].ours)
+            if text is not None and is_single and not head.begun:
                 head.fate = Fate.SWALLOW
                 self._run(retry.query(self, knowledge, head, text, error, self._block))
                 return b""

@@ -17,6 +17,7 @@ from catalog.store import STALE_SQLSTATE
 from proxy import refusal, settle
 from proxy.errors import error_response
 from proxy.pipeline import Asked, Fate, Owed
+from proxy.statements import Run
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import REFRESH, Script
@@ -202,8 +203,13 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
     again.started = failed.started
     again.subject = rewritten
     again.text = text
+    sent = rewritten.sql
+    if rewritten.prelude is not None:
+        lead = rewritten.prelude + "; "
+        sent = lead + sent
+        again.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
     relay.note_change(again, text.facts.changes_names)
-    relay.inject(Query(rewritten.sql.encode(knowledge.codec)).encode(), again)
+    relay.inject(Query(sent.encode(knowledge.codec)).encode(), again)
 
 
 def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, block: bytes | None) -> Script:

@@ -62,7 +62,7 @@ class Facts:
         self.is_shape = is_shape
         #: Statements of that shape were seen to take next to no time.
         self.is_quick = False
-        #: An identifier in it is a shared entity's name, whatever it means there.
+        #: An identifier in it is a shared entity's name, whatever it means there; or it needs the rewriter anyway.
         self.mentions = mentions
         #: An identifier in it is a dedicated entity's name.
         self.dedicated = dedicated
@@ -158,11 +158,14 @@ class Texts:
             return _UNREADABLE
         written = names_in(text, self._standard)
         names = set(map(as_compared, written))
+        kind = rewriter.classify(text)
+        dedicated = not names.isdisjoint(map(as_compared, self._dedicated))
         return Facts(
-            rewriter.classify(text),
+            kind,
             is_shape=as_compared is _without_digits and names == written,
-            mentions=not names.isdisjoint(map(as_compared, self._shared)),
-            dedicated=not names.isdisjoint(map(as_compared, self._dedicated)),
+            # COPY of a dedicated table has something put before it
+            mentions=not names.isdisjoint(map(as_compared, self._shared)) or (dedicated and kind is Kind.COPY),
+            dedicated=dedicated,
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
         )

@@ -286,6 +286,23 @@ BEGIN
 END
 $$;
 
+-- COPY TO of a table neither plans nor fires triggers: the proxy runs this before it. The lock stays, so that it is still
+-- true when the rows are read; the guard is looked for as PostgreSQL looks for a relation, past the transaction's snapshot.
+CREATE OR REPLACE PROCEDURE kameleon.expect_table(entity int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell regclass := (SELECT c.oid FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity);
+BEGIN
+    -- without the right to read it, COPY fails by itself
+    IF has_any_column_privilege(kameleon.acting_role(), shell, 'SELECT') THEN
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', shell);
+        IF to_regclass('kameleon.kdb_guard_' || entity) IS NOT NULL THEN
+            PERFORM kameleon.refuse_shell(entity);
+        END IF;
+    END IF;
+END
+$$;
+
 -- TRUNCATE of the shell empties the documents, so that RESTART IDENTITY, CASCADE and privileges are PostgreSQL's own.
 CREATE OR REPLACE FUNCTION kameleon.truncate_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -216,7 +216,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('another session moves table "%s"', migration.entity_name);
     END IF;
     IF migration.phase = 'undoing' THEN
-        RETURN CASE WHEN kameleon.undo_migration(call) THEN NULL ELSE kameleon.try_later(migration, 'waiting for transactions that use it, to undo what was done') END;
+        -- the client is not kept waiting for others: what it leaves is harmless, and the proxies undo it as soon as they can
+        IF kameleon.undo_migration(call) OR clock_timestamp() - migration.phase_since > interval '3 seconds' THEN
+            RETURN NULL;
+        END IF;
+        RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to undo what was done');
     END IF;
     SELECT m.entity_name INTO gone FROM kameleon.kdb_migrations m
     WHERE m.call_id = call AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = m.entity_id);
@@ -408,8 +412,9 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.refuse_other_files(migration kameleon.kdb_migrations) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- held to the end of the step, so that what is found here stays
-    EXECUTE format('LOCK TABLE ONLY %s, ONLY %s IN ACCESS SHARE MODE', (migration).source::regclass, (migration).target::regclass);
+    -- Held to the end of the step, so that what is found here stays. The table first, as TRUNCATE does.
+    EXECUTE format(CASE (migration).direction WHEN 'dedicated' THEN 'LOCK TABLE ONLY %2$s, ONLY %1$s IN ACCESS SHARE MODE' ELSE 'LOCK TABLE ONLY %1$s, ONLY %2$s IN ACCESS SHARE MODE' END,
+                   (migration).source::regclass, (migration).target::regclass);
     IF (pg_relation_filenode((migration).source), pg_relation_filenode((migration).target)) <> ((migration).source_file, (migration).target_file) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s" was truncated or rewritten while it was moved', (migration).entity_name),
             HINT = 'Try again.';
@@ -495,6 +500,14 @@ BEGIN
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
+    -- What a SERIALIZABLE transaction has read is noted of the old storage: one that overlaps it, and has not used the entity
+    -- yet, could write unnoticed to the new one. It is told to retry (40001), as after a move under a lock.
+    UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id()
+    FROM kameleon.kdb_migrations m
+    WHERE m.call_id = (migration).call_id AND e.entity_id = m.entity_id
+      AND EXISTS (SELECT FROM pg_locks l
+                  WHERE l.mode = 'SIReadLock' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                    AND (l.relation = m.source OR l.relation IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = m.source)));
     FOR each IN SELECT m.* FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id ORDER BY m.migration_id LOOP
         PERFORM kameleon.refuse_other_files(each);
         PERFORM kameleon.stop_capture(each.entity_id, each.source);
@@ -584,8 +597,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE m.call_id = call AND m.finished_at IS NULL AND m.phase <> 'undoing' AND m.pid = pg_backend_pid()
 $$;
 
--- Leaves the tables of a call as they were before it. Returns whether it could get the locks; with `error` it waits for them.
-CREATE OR REPLACE FUNCTION kameleon.undo_migration(call bigint, error text DEFAULT NULL) RETURNS boolean
+-- Leaves the tables of a call as they were before it. Returns whether it could get the locks; with `error` it waits for them, unless
+-- it is to be brief.
+DROP FUNCTION IF EXISTS kameleon.undo_migration(bigint, text);
+CREATE OR REPLACE FUNCTION kameleon.undo_migration(call bigint, error text DEFAULT NULL, briefly boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
@@ -593,7 +608,7 @@ DECLARE
     built kameleon.kdb_entity_definitions[];
     relations text[] := ARRAY(SELECT c.oid::regclass::text FROM kameleon.kdb_migrations m JOIN pg_class c ON c.oid IN (m.source, m.target) WHERE m.call_id = call ORDER BY c.oid = m.target, c.oid);
 BEGIN
-    IF cardinality(relations) > 0 AND error IS NULL AND NOT kameleon.lock_briefly(relations, 'ACCESS EXCLUSIVE') THEN
+    IF cardinality(relations) > 0 AND (error IS NULL OR briefly) AND NOT kameleon.lock_briefly(relations, 'ACCESS EXCLUSIVE') THEN
         RETURN false;
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
@@ -635,8 +650,10 @@ BEGIN
         WHERE m.migration_id = m.call_id AND m.finished_at IS NULL AND NOT kameleon.is_running(m)
         ORDER BY m.call_id FOR UPDATE SKIP LOCKED
     LOOP
-        PERFORM kameleon.undo_migration(call, 'it was interrupted');
-        recovered := recovered + 1;
+        -- those in the way are not made to wait: the next attempt may have more luck
+        IF kameleon.undo_migration(call, 'it was interrupted', briefly => true) THEN
+            recovered := recovered + 1;
+        END IF;
     END LOOP;
     RETURN recovered;
 END

@@ -22,7 +22,7 @@ BEGIN
         WHERE p.pronamespace = 'kameleon'::regnamespace
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'begin_migration', 'migration_step', 'fail_migration', 'request_of_migration', 'is_running', 'speak_english', 'raise_again', 'move_entity', 'pause_migration', 'resume_migration', 'cancel_migration', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
-                             'mark_clustered', 'revive_indexes', 'dedicate', 'acting_role', 'refuse_shell',
+                             'mark_clustered', 'revive_indexes', 'dedicate', 'acting_role', 'refuse_shell', 'expect_table',
                              'temporary_views', 'known_settings', 'may_see', 'simulate', 'simulate_entity', 'simulation_plan', 'simulated_shapes', 'estimated_rows', 'counted', 'prefixed', 'filled_statement', 'measure_twice', 'measure_once', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'is_storage', 'toasted', 'is_for_people', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                -- in the place of PostgreSQL's own
                OR p.proname LIKE 'pg\_%'

@@ -12,7 +12,9 @@ from rewriter.statement import Statement
 
 def copy(statement: Statement) -> None:
     """COPY orders FROM STDIN  ->  COPY kameleon.kdb_insert_17_3 FROM STDIN
-    COPY orders (id) TO STDOUT  ->  COPY (SELECT id FROM kameleon.kdb_read_17) TO STDOUT"""
+    COPY orders (id) TO STDOUT  ->  COPY (SELECT id FROM kameleon.kdb_read_17) TO STDOUT
+
+    Of a dedicated table, COPY TO is passed on as it came, behind a look whether it is that still."""
     first = 2 if statement.word(1) == "binary" else 1
     chain = statement.chain(first)
     if chain is None:
@@ -22,9 +24,15 @@ def copy(statement: Statement) -> None:
         return
     if not entity.is_catalog:
         statement.name(entity.entity_id)
+    token = chain.end
+    if entity.storage_mode == "dedicated" and not entity.is_view:
+        end = statement.partner(token) + 1 if statement.word(token) == "(" else token
+        if statement.word(end) == "to":
+            # COPY TO does not plan: it would read a table that has become a shell as an empty one
+            statement.prelude = f"CALL kameleon.expect_table({entity.entity_id})"
+        return
     if not entity.is_shared or entity.is_view:
         return  # of a view PostgreSQL refuses it
-    token = chain.end
     columns: tuple[int, int] | None = None
     if statement.word(token) == "(":
         columns = (token + 1, statement.partner(token))
