@@ -135,9 +135,10 @@ def test_of_schema_kameleon_is_shown_what_people_use(describe: Describe, command
     ]
     if command not in (r"\d *.*", r"\dn+", r"\dp *.*"):  # of these our own lines are more than one each
         others = [line for line in proxied if line not in ours]
-        assert [line for line in others if not re.match(r"\(\d+ rows?\)", line)] == [
+        # toast tables are listed by the numbers in their names, which differ
+        assert sorted(line for line in others if not re.match(r"\(\d+ rows?\)", line)) == sorted(
             line for line in direct if not re.match(r"\(\d+ rows?\)", line)
-        ]
+        )
 
 
 def test_what_people_use(describe: Describe) -> None:
