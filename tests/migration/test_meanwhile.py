@@ -1,0 +1,72 @@
+"""What clients do while a table moves, and what they find of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from tests.fix_proxy import Database
+from tests.migration.conftest import Session, until
+from tests.migration.test_given_up import ROWS, Call, held_in, procedure
+
+__all__ = ["procedure"]
+
+RUNNING = "SELECT EXISTS (SELECT FROM kameleon.migrations WHERE finished_at IS NULL AND {})"
+
+
+def test_rows_are_copied_in_while_it_is_paused(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    call = Call(session_of(database.proxied), f"CALL kameleon.{procedure}('t', batch_size => 1)")
+    until(session, RUNNING.format("phase = 'copying' AND rows_done > 0"))
+    session.execute("CALL kameleon.pause_migration('t')")
+    until(session, RUNNING.format("requested = 'pause'"))
+    (before,) = session.execute("SELECT rows_done FROM kameleon.migrations WHERE finished_at IS NULL").fetchall()
+    with session.cursor().copy("COPY t FROM STDIN") as copy:
+        for number in range(100):
+            copy.write_row((10_000 + number, 1))
+    with session.cursor().copy("COPY t TO STDOUT") as copy:
+        assert sum(1 for _ in copy.rows()) == ROWS + 100
+    assert session.execute("SELECT rows_done FROM kameleon.migrations WHERE finished_at IS NULL").fetchall() == [before]
+    session.execute("CALL kameleon.resume_migration('t')")
+    assert call.ended_with() is None
+    assert session.execute("SELECT count(*), sum(n) FROM t").fetchall() == [(ROWS + 100, 100)]
+
+
+def test_serializable_transactions_across_the_switch(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    """Each reads what the other writes. One of them reads before the switch, and one writes after it."""
+    session.execute("CREATE TABLE u (id int PRIMARY KEY)")
+    holder, mover, one, other = (session_of(database.proxied) for _ in range(4))
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        with held_in("switching", session, holder, procedure, mover) as call:
+            other.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            assert other.execute("SELECT count(*) FROM u").fetchall() == [(0,)]
+            with one.transaction():
+                one.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                assert one.execute("SELECT count(*) FROM t").fetchall() == [(ROWS,)]
+                one.execute("INSERT INTO u VALUES (1)")
+        assert call.ended_with() is None
+        other.execute("INSERT INTO t VALUES (0, 0)")
+        other.execute("COMMIT")
+    other.execute("ROLLBACK")
+    assert session.execute("SELECT count(*) FROM t").fetchall() == [(ROWS,)]
+
+
+def test_a_snapshot_of_before_the_switch_goes_on(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    holder, mover, reader = (session_of(database.proxied) for _ in range(3))
+    with held_in("switching", session, holder, procedure, mover) as call:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")
+        session.execute("UPDATE t SET n = 1 WHERE id = 1")
+    assert call.ended_with() is None
+    session.execute("DELETE FROM t WHERE id > 1")
+    assert reader.execute("SELECT count(*), sum(n) FROM t").fetchall() == [(ROWS, 0)]
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        reader.execute("UPDATE t SET n = 2 WHERE id = 1")
+    reader.execute("ROLLBACK")
