@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -96,6 +97,18 @@ def crash_postgres(proxy: ProxyProcess, postgres: PostgresServer, caller: psycop
 FAULTS = (kill_proxy, close_socket, terminate_backend, kill_backend, crash_postgres)
 
 
+def connected(dsn: Callable[[], str]) -> tuple[psycopg.Connection[Any], bool]:
+    """A session, and whether the rows are in shared storage. A killed backend may take the server down only now."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            session = psycopg.connect(dsn(), autocommit=True)
+            return session, session.execute("SELECT storage_mode FROM kameleon.entities").fetchall() == [("shared",)]
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 def call(caller: psycopg.Connection[object], sql: bytes, ended: list[BaseException | None]) -> None:
     try:
         caller.execute(sql)
@@ -129,8 +142,8 @@ def test_nothing_is_lost(
     try:
         for moment in range(moments):
             fault = FAULTS[moment % len(FAULTS)] if moments > 3 else chance.choice(FAULTS)
-            with psycopg.connect(dsn(), autocommit=True) as caller:
-                shared = caller.execute("SELECT storage_mode = 'shared' FROM kameleon.entities").fetchall()[0][0]
+            caller, shared = connected(dsn)
+            with caller:
                 sql = f"CALL kameleon.{'' if shared else 'de'}materialize_entity('t', batch_size => 2000)".encode()
                 ended: list[BaseException | None] = []
                 thread = threading.Thread(target=call, args=(caller, sql, ended))
@@ -162,7 +175,8 @@ def test_nothing_is_lost(
     finally:
         for counter in counters:
             counter.stop()
-    with psycopg.connect(dsn(), autocommit=True) as session:
+    session, shared = connected(dsn)
+    with session:
         for counter in counters:
             ((found,),) = session.execute("SELECT n FROM t WHERE id = %s", (counter.row,)).fetchall()
             assert counter.acknowledged <= found <= counter.acknowledged + counter.unknown
@@ -170,7 +184,6 @@ def test_nothing_is_lost(
             (sum(i % 90 for i in range(1, ROWS + 1)),)
         ]
         # and the next attempts succeed, there and back
-        shared = session.execute("SELECT storage_mode = 'shared' FROM kameleon.entities").fetchall()[0][0]
         for procedure in ("materialize_entity", "dematerialize_entity")[:: 1 if shared else -1]:
             session.execute(f"CALL kameleon.{procedure}('t')".encode())
             assert session.execute("SELECT count(*), count(DISTINCT id) FROM t").fetchall() == [(ROWS, ROWS)]
