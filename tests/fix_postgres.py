@@ -85,6 +85,10 @@ class PostgresServer:
         )
         if done.returncode != 0:
             raise AssertionError(f"initdb failed: {done.stdout}")
+        # Triggers fire in the order of their names, which hold OIDs as text: 99999 and 100000 would trade places.
+        done = self.user.run([programs / "pg_resetwal", "--next-oid=200000", f"--pgdata={self.data}"])
+        if done.returncode != 0:
+            raise AssertionError(f"pg_resetwal failed: {done.stdout}")
         self.set_hba(TRUST, reload=False)
 
     def start(self) -> None:
