@@ -28,6 +28,8 @@ def reindex(statement: Statement) -> str | None:
             return None
         if entity.indexes:  # without any, PostgreSQL remarks on it
             _documents(statement, token)
+    elif not statement.resolver.may_be_index(statement.parts(chain)[-1]):
+        return None  # nor may anything come before it: that of a partitioned table refuses to be in a transaction
     return None if concurrently else statement.text(chain.first, chain.end)
 
 

@@ -264,14 +264,15 @@ class Mask(Reader):
         return stop
 
     def _select_list(self, first: int, end: int, total: Sum) -> None:
-        """Its expressions, and where they matter its stars."""
+        """Its expressions, which of them are names, and where they matter its stars."""
         self.expressions(first, end, total)
-        while self.has_system_columns and first < end:
+        while first < end:
             stop = self.comma(first, end)
             if stop == first + 1 and self.tokens[first].value == "*":
-                total.next()
-                self.put_name(first)
-                self.found.chains[first] = Chain(first, first, star=True)
+                if self.has_system_columns:
+                    total.next()
+                    self.put_name(first)
+                    self.found.chains[first] = Chain(first, first, star=True)
             elif self.tokens[first].is_name:
                 chain = self.chain(first, stop)
                 after = chain.end + (2 if chain.star else 0)

@@ -65,6 +65,10 @@ class Resolver:
                 return entity
         return None
 
+    def may_be_index(self, name: str) -> bool:
+        """Whether a shared entity has an index of that name. (Indexes are not looked up by search_path here.)"""
+        return any(entity.is_shared and entity.index(name) for entity in self._snapshot.entities.values())
+
     def foreign_keys(self, parts: Sequence[str]) -> tuple[ForeignKey, ...]:
         """The foreign keys of shared entities that SET CONSTRAINTS means by name or schema.name."""
         by_schema = self._snapshot.foreign_keys.get(parts[-1], {})

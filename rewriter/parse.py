@@ -7,6 +7,7 @@ target of a DML statement is never a CTE.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -36,14 +37,15 @@ class Scope:
     outer: Scope | None
     items: list[Item] = field(default_factory=list)
 
-    def find(self, name: str) -> Item | None:
+    def visible(self) -> Iterator[Item]:
+        """Its own items, then those of the queries around it."""
         scope: Scope | None = self
         while scope is not None:
-            for item in scope.items:
-                if item.name == name:
-                    return item
+            yield from scope.items
             scope = scope.outer
-        return None
+
+    def find(self, name: str) -> Item | None:
+        return next((item for item in self.visible() if item.name == name), None)
 
 
 @dataclass(slots=True)

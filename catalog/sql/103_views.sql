@@ -268,7 +268,7 @@ BEGIN
                sum(CASE t.found[1] WHEN '{' THEN 1 WHEN '}' THEN -1 ELSE 0 END) OVER (ORDER BY t.position) AS depth
         FROM pg_rewrite r,
              regexp_matches(r.ev_action::text,
-                            '(\\.|[{}]|:resno (\d+) :resname (?:\\.|[^\s\\])+ :ressortgroupref \d+ :resorigtbl \d+ :resorigcol (\d+))',
+                            '(\\.|[{}]|:resno (\d+) :resname (?:\\.|[^\s\\])+ :ressortgroupref \d+ :resorigtbl \d+ :resorigcol (-?\d+))',
                             'g') WITH ORDINALITY AS t (found, position)
         WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
     )

@@ -133,7 +133,7 @@ def _whole_rows(
         if chain.star and _is_item(statement, clause, token):
             continue  # written out above
         columns = field_list([field.name for field in entity.fields], statement.text(token, token + 1))
-        if chain.star and statement.words(token - 2, "row", "("):
+        if chain.star and (statement.words(token - 2, "row", "(") or token in tree.listed):
             statement.replace(token, token + 3, columns)
             continue
         is_item = clause is not None and any(
@@ -143,7 +143,9 @@ def _whole_rows(
         text = row_of(statement, entity, columns, is_output=is_item)
         if name in _old_and_new(statement, clause) and reference.scope.find(name) is None:
             # a row that there is not, of a DELETE or MERGE say, is NULL, and not one of NULLs
-            text = f"CASE WHEN {statement.text(token, token + 1)}.ctid IS NOT NULL THEN {text} END"
+            text = f"CASE WHEN {statement.text(token, token + 1)} IS DISTINCT FROM NULL THEN {text} END"
+        if tree.listed.get(token) is False:
+            text += " AS " + statement.text(token, token + 1)
         statement.replace(token, token + (3 if chain.star else 1), text)
         named = _end_of_item_it_names(statement, clause, token)
         if named is not None:
@@ -189,7 +191,7 @@ def _means_target(
     item = reference.scope.find(name)
     if item is not None:
         return item.relation is target
-    if not any(item.relation is target for item in reference.scope.items):
+    if not any(item.relation is target for item in reference.scope.visible()):
         return False
     if clause is not None and reference.chain.first >= clause.first:
         return name in row_names(statement, target, clause)

@@ -53,3 +53,14 @@ merge into oldnew using (values (1), (2)) s (k) on a = k when matched then delet
 update oldnew set b = null returning with (old as before, new as after) before, after, before::text;
 -- only: 18
 delete from oldnew returning old, new, new is null, new::text, coalesce(to_json(new), '0');
+
+-- OLD and NEW in sub-selects of RETURNING.
+insert into oldnew values (5, 'v'), (6, null);
+-- only: 18
+update oldnew set b = 'w' where a >= 5 returning (select old), (select (select new)), (select x.b from (select old.*) x), (select max(u.b) from oldnew u where u.a < old.a);
+-- only: 18
+update oldnew set b = 'x' where a = 5 returning (select count(*) from oldnew u where u = old), exists (select from (select new.*) n (k, l) where l = 'x');
+-- only: 18
+merge into oldnew t using (values (5, 'r'), (7, 's')) s (k, l) on t.a = s.k when matched then update set b = s.l when not matched then insert values (s.k, s.l) returning merge_action(), (select old), (select new from (values ((select new))) n (o)), t.*;
+-- only: 18
+delete from oldnew where a = 5 returning (select old), (select new), (select new.*  is null), (select o.b from (select old.*) o);

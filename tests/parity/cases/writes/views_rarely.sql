@@ -34,4 +34,34 @@ update w set v = 'a' from w w2 where w.id = w2.id and w.id = 1 returning *;
 delete from w using t where t.id = w.id and t.id = 20 returning w, t.id;
 -- only: 18
 update w set v = 'b' where id = 1 returning old.*, new.v;
+-- only: 18
+update w set v = 'c' where id = 1 returning old, new, (select old), old is null, (select x.v from (select new.*) x);
+-- only: 18
+insert into w (id, v) values (30, 'z') returning old, new, (select new.v), to_json(old);
+-- only: 18
+merge into renamed r using (values (1), (31)) s (id) on r.k = s.id when matched then update set val = 'both' when not matched then insert values (s.id, 'fresh') returning merge_action(), old, new, old.*, new.*, (select old), r.*;
+-- only: 18
+delete from renamed where k > 29 returning old, new, (select new);
 select * from t order by id;
+
+-- A view that shows system columns, and expressions, among columns of the table
+create table placed (a int primary key, b text default 'none', n int);
+create view around as select ctid, n * 2 as twice, a, tableoid::regclass as home, b from placed;
+create view beyond (x, y, z) as select b, a, ctid is null from around where a > 0;
+insert into around (a) values (1);
+insert into around (b, a) values ('two', 2) returning a, b, twice, home;
+insert into around (ctid, a) values ('(0,1)', 3);
+insert into around values (null, 1, 3);
+update around set b = 'more' where a = 1 returning b, home, ctid is null;
+update around set ctid = null where a = 1;
+update around set twice = 1;
+insert into around (a, b) values (2, 'again') on conflict (a) do update set b = excluded.b || '!' returning a, b;
+insert into beyond (y) values (7) returning x, y, z;
+update beyond set x = 'seven' where y = 7 returning *;
+insert into beyond (z) values (true);
+-- only: 17
+merge into around t using (values (1), (9)) s (k) on t.a = s.k when matched then update set b = 'merged' when not matched then insert (a, b) values (s.k, 'new');
+-- only: 17
+merge into around t using (values (1)) s (k) on t.a = s.k when matched then update set ctid = null;
+delete from around where a = 2 returning a, b, home;
+select * from placed order by a;
