@@ -35,6 +35,9 @@ STALE_SQLSTATE = "KDB02"
 #: Seconds between two attempts to get the lost connection back.
 RECONNECT_INTERVAL = 1.0
 
+#: How often the catalog is read again where what it tells of was being dropped just then.
+MOST_READS = 5
+
 if TYPE_CHECKING:
     # asyncpg's stubs make the class generic; at run time it is not
     Connect = Callable[[], Awaitable[asyncpg.Connection[Any]]]
@@ -63,12 +66,22 @@ class CatalogStore:
         """
         async with self._lock:
             try:
-                await self._read(touched)
+                await self._read_settled(touched)
             except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
                 # the control connection was lost: what was missed meanwhile is unknown, so read everything
                 self._connection = None
-                await self._read(None)
+                await self._read_settled(None)
         return self.snapshot
+
+    async def _read_settled(self, touched: Collection[int] | None) -> None:
+        """PostgreSQL describes indexes, types and defaults as they are now, not as of the query's snapshot: what is in
+        that, and has been dropped since, is an internal error."""
+        for _ in range(MOST_READS - 1):
+            try:
+                return await self._read(touched)
+            except asyncpg.InternalServerError:
+                await asyncio.sleep(0.01)
+        await self._read(touched)
 
     async def catch_up(self) -> None:
         """Returns when what other proxies committed before this call has been taken up.
