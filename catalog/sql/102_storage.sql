@@ -315,17 +315,36 @@ BEGIN
 END
 $$;
 
+-- Locks one relation, and with a view not what it reads: LOCK TABLE would, in the name of the view's owner, who may not have
+-- the right to, and along with other entities that the view reads besides. ALTER VIEW takes the lock and changes nothing.
+CREATE OR REPLACE FUNCTION kameleon.lock_alone(relation regclass, lock_mode text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options text[];
+BEGIN
+    SELECT coalesce(c.reloptions, '{}') INTO options FROM pg_class c
+    WHERE c.oid = relation AND c.relkind = 'v' AND lock_mode = 'ACCESS EXCLUSIVE'
+      AND EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.view_id = substring(c.relname FROM '^kdb_(?:read|write)_(\d+)')::int);
+    IF FOUND THEN
+        EXECUTE format('ALTER VIEW %s %s', relation,
+                       coalesce((SELECT format('SET (%s)', o) FROM unnest(options) AS o WHERE o LIKE 'security_barrier=%'), 'RESET (security_barrier)'));
+    ELSE
+        EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', relation, lock_mode);
+    END IF;
+END
+$$;
+
 -- Takes the locks that a change of storage needs. A statement locks its view first and the documents later, and a
 -- transaction may hold one view and want the next: waiting for one lock while holding another would be a deadlock that
 -- a table, which is a single lock, does not have. So each attempt gives up well within deadlock_timeout, lets go of
--- what it got, and tries again in another order, until the session's own lock_timeout. (LOCK of a view locks what the
--- view reads, too.)
+-- what it got, and tries again in another order, until the session's own lock_timeout. (LOCK of a view of our own locks the
+-- documents that it reads, too.)
 CREATE OR REPLACE FUNCTION kameleon.lock_storage(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     first_views text[] := ARRAY['read', 'insert', 'write'];
     attempt int := 0;
-    relations text;
+    relations oid[];
     own_timeout text := current_setting('lock_timeout');
     patience interval := own_timeout::interval;
     began timestamptz := clock_timestamp();
@@ -340,9 +359,9 @@ DECLARE
                             ORDER BY v.position DESC, n.name);
 BEGIN
     LOOP
-        SELECT string_agg(format('kameleon.%I', c.relname), ', '
-                          ORDER BY CASE WHEN attempt % 2 = 0 THEN array_position(shadows, c.relname) END,
-                                   c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
+        SELECT array_agg(c.oid
+                         ORDER BY CASE WHEN attempt % 2 = 0 THEN array_position(shadows, c.relname) END,
+                                  c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
         INTO relations
         FROM pg_class c
         WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
@@ -350,7 +369,7 @@ BEGIN
         EXIT WHEN relations IS NULL;
         BEGIN
             PERFORM set_config('lock_timeout', '100ms', true);
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relations);
+            PERFORM kameleon.lock_alone(r.oid, 'ACCESS EXCLUSIVE') FROM unnest(relations) WITH ORDINALITY AS r (oid, position);
             PERFORM set_config('lock_timeout', own_timeout, true);
             EXIT;
         EXCEPTION WHEN lock_not_available THEN

@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     FOREACH relation IN ARRAY relations LOOP
         PERFORM set_config('lock_timeout', greatest(10, least(100 * 1.1 ^ least(attempts, 25), 600) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
-        EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', relation, lock_mode);
+        PERFORM kameleon.lock_alone(relation::regclass, lock_mode);
     END LOOP;
     PERFORM set_config('lock_timeout', own_timeout, true);
     RETURN true;
