@@ -195,6 +195,8 @@ def _explained(statement: Statement, query: tuple[int, int], named: frozenset[st
     opening = "for" if statement.word(first) == "declare" else "as"
     for token in range(first, end):
         if statement.word(token) == opening:
+            if statement.word(token + 1) == "execute":
+                return
             if statement.word(end - 1) == "data":
                 end -= 2 if statement.word(end - 2) == "with" else 3
             _query(statement, token + 1, end, named)

@@ -102,6 +102,7 @@ BEGIN
                         (SELECT string_agg(pg_get_indexdef(ind.indexrelid, k, true), ', ' ORDER BY k) FROM generate_series(1, ind.indnkeyatts) AS k))),
                     SCHEMA = definition.schema_name, TABLE = definition.entity_name, CONSTRAINT = ind.relname;
             END;
+            PERFORM kameleon.depend_silently('pg_class'::regclass, to_regclass(format('kameleon.%I', free_name)));
             INSERT INTO kameleon.kdb_index_definitions VALUES (entity, ind.indexrelid, free_name, wanted);
             any_made := any_made OR ind.indisunique;
         ELSIF known.child_name <> free_name THEN

@@ -49,7 +49,7 @@ END
 $$;
 
 -- The views over these relations, over those, and so on, each behind what it reads. A materialized view has rows of its
--- own: what reads it does not read further.
+-- own: what reads it does not read further. (By CREATE OR REPLACE, views can be made to read each other in a ring.)
 CREATE OR REPLACE FUNCTION kameleon.views_over(relations oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -64,33 +64,31 @@ BEGIN
         JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = dependent.oid AND d.classid = 'pg_rewrite'::regclass
         JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> dependent.oid AND r.rulename = '_RETURN'
         JOIN pg_class c ON c.oid = r.ev_class AND c.relnamespace <> 'kameleon'::regnamespace AND c.relname !~ '^kdb_(read|write)_[0-9]'
-        WHERE dependent.goes_on
+        WHERE dependent.goes_on AND dependent.depth <= (SELECT count(*) FROM pg_class v WHERE v.relkind IN ('v', 'm'))
     )
     SELECT coalesce(array_agg(t.oid ORDER BY t.depth, t.oid), '{}')
     FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS t);
 END
 $$;
 
--- Drops the shadows of these views, the last first.
+-- Drops the shadows of these views, which may read each other.
 CREATE OR REPLACE FUNCTION kameleon.drop_shadows(views oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
-    shadow text;
+    shadows text;
 BEGIN
     IF cardinality(views) = 0 THEN
         RETURN;
     END IF;
-    FOR shadow IN
-        SELECT format('%I.%I', n.nspname, c.relname)
-        FROM unnest(views) WITH ORDINALITY AS v (oid, position)
-        JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
-        JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema())
-            AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        ORDER BY v.position DESC
-    LOOP
-        EXECUTE format('DROP VIEW %s', shadow);
-    END LOOP;
+    SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY v.position DESC, c.relname) INTO shadows
+    FROM unnest(views) WITH ORDINALITY AS v (oid, position)
+    JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
+    JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema())
+        AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
+    JOIN pg_namespace n ON n.oid = c.relnamespace;
+    IF shadows IS NOT NULL THEN
+        EXECUTE 'DROP VIEW ' || shadows;
+    END IF;
 END
 $$;
 
@@ -345,7 +343,7 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.sync_view(view_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    views oid[] := view_oid || kameleon.views_over(ARRAY[view_oid]);
+    views oid[] := view_oid || array_remove(kameleon.views_over(ARRAY[view_oid]), view_oid);
 BEGIN
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);

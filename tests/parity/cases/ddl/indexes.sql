@@ -50,3 +50,20 @@ create unique index t_at on t (at);
 insert into t (id, at) values (40, '2024-01-02');
 rollback;
 insert into t (id, at) values (40, '2024-01-02') returning id;
+
+-- What an index uses goes with its schema
+create schema tools;
+create function tools.half(int) returns int language sql immutable as 'select $1 / 2';
+create table halves (n int);
+create index halves_half on halves (tools.half(n)) where tools.half(n) > 0;
+drop function tools.half(int);
+drop schema tools;
+drop schema tools cascade;
+select indexname from pg_indexes where tablename = 'halves';
+insert into halves values (4);
+drop table halves;
+create schema tools;
+create function tools.half(int) returns int language sql immutable as 'select $1 / 2';
+create table tools.halves (n int);
+create index halves_half on tools.halves (tools.half(n));
+drop schema tools cascade;

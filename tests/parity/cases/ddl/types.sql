@@ -103,13 +103,17 @@ drop function sorts.above_zero(int);
 
 -- Rows of tables as values
 create table pet (name text, legs int);
+-- Of several dependent columns PostgreSQL names whichever it meets first.
+create table cage (inmate pet);
+insert into cage values ('(owl,2)');
+alter table pet add column wings int default 0;
+alter table pet add column wings int not null;
+drop table cage;
 create table owner (id int primary key, pet pet, pets pet[]);
 insert into pet values ('cat', 4);
 insert into owner values (1, '(dog,4)', '{"(ant,6)"}'), (2, null, null);
 alter table pet add column tail boolean;
 select * from owner order by id;
-alter table pet add column wings int default 0;
-alter table pet add column wings int not null;
 alter table pet add check (legs > 0);
 alter table pet drop column legs;
 select * from owner order by id;

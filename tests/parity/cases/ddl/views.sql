@@ -113,3 +113,22 @@ drop view f1;
 drop view f14, f15;
 drop view if exists f1, f10 cascade;
 select * from f18;
+
+-- Views that read each other in a ring, and themselves
+create table hub (x int);
+create view ring_1 as select x from hub;
+create view ring_2 as select x from ring_1;
+create view spoke as select h.x from hub h join ring_2 r using (x);
+create or replace view ring_1 as select x from ring_2;
+select * from ring_1;
+select * from ring_2;
+select * from spoke;
+update ring_1 set x = 1;
+alter table hub add column y int;
+create or replace view ring_1 as select x from ring_1;
+select * from ring_1;
+create or replace view ring_1 as select x from hub;
+insert into ring_1 values (5);
+select * from ring_2;
+select * from spoke;
+drop table hub cascade;

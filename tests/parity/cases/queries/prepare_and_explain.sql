@@ -54,3 +54,9 @@ prepare p2 as select count(*) from t;
 explain execute p2;
 -- shape
 explain create table explained as select * from t;
+-- shape
+explain create table t as execute p2;
+explain (analyze, costs off, timing off, summary off, buffers off) create table t as execute p2;
+-- shape
+explain (analyze, costs off, timing off, summary off) create table if not exists t as execute p2;
+explain (analyze, costs off, timing off, summary off, buffers off) create table t as select 1;
