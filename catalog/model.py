@@ -83,6 +83,7 @@ class Entity:
     view_defaults: tuple[tuple[str, str], ...] = ()  # of views behind a view, for columns that it does not show
     merges: bool = True  # MERGE into documents: into a view, that is, as PostgreSQL can since 17
     is_temporary: bool = False
+    writes_documents: bool = True  # and not, as some views that read documents, a table that keeps its own rows
 
     @property
     def is_table(self) -> bool:

@@ -35,7 +35,7 @@ STALE_SQLSTATE = "KDB02"
 #: Seconds between two attempts to get the lost connection back.
 RECONNECT_INTERVAL = 1.0
 
-#: How often the catalog is read again where what it tells of was being dropped just then.
+#: How often the catalog is read where what it tells of is being dropped just then.
 MOST_READS = 5
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ class CatalogStore:
     async def _read_settled(self, touched: Collection[int] | None) -> None:
         """PostgreSQL describes indexes, types and defaults as they are now, not as of the query's snapshot: what is in
         that, and has been dropped since, is an internal error."""
-        for _ in range(MOST_READS - 1):
+        for reads in range(1, MOST_READS + 1):
             try:
-                return await self._read(touched)
+                await self._read(touched)
+                break
             except asyncpg.InternalServerError:
+                if reads == MOST_READS:
+                    raise
                 await asyncio.sleep(0.01)
-        await self._read(touched)
 
     async def catch_up(self) -> None:
         """Returns when what other proxies committed before this call has been taken up.

@@ -67,7 +67,7 @@ class RowDescriptions:
         if entity is None or column.table == entity.relid:
             return column
         number = column.attnum
-        if column.table == entity.write_oid and entity.is_view:
+        if column.table == entity.write_oid and entity.is_view and entity.writes_documents:
             number -= _OURS_FIRST
         table, attnum = _origin(entity, number, is_write_view=column.table == entity.write_oid and not entity.is_view)
         return replace(column, table=table, attnum=attnum)

@@ -32,6 +32,7 @@ _KEY_QUERY = re.compile(r'SQL statement "(?:SELECT 1 FROM|UPDATE|DELETE FROM) ON
 _QUOTED_OBJECT = re.compile(r'(?P<schema>"kameleon"\.)?"kdb_(?:records|column)_(?P<id>\d+)_(?P<number>\d+)(?:_\d+)?"')
 _VIEW_WORD = re.compile(r"\b(?:view|materialized view|foreign table)(?= (?:kameleon\.)?\"?kdb_[a-z]+_(?P<id>\d+))")
 _SUBFIELD = re.compile(r'\bsubfield (?="[^"]*" is of type)')
+_WRITE_VIEW = re.compile(r"\bkdb_write_(?P<id>\d+)_")
 _NO_SUCH_FIELD = re.compile(
     r'cannot assign to field "(?P<field>.*)" of column "kdb_rec" because there is no such column in data type '
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
@@ -99,8 +100,11 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     elif fields.get("s") == "kameleon":
         for code in "stcn":
             fields.pop(code, None)
-    if fields.get("C") == "44000" and "kdb_" in fields.get("M", ""):
-        fields.pop("D", None)  # the failing row: of the document
+    if fields.get("C") == "44000":
+        view = _WRITE_VIEW.search(fields.get("M", ""))
+        through = knowledge.snapshot.entities.get(int(view["id"])) if view is not None else None
+        if view is not None and (through is None or through.writes_documents):
+            fields.pop("D", None)  # the failing row: of the document
     if fields.get("C") == STALE_SQLSTATE:
         # The statement came by a road on which the proxy does not see it: out of a function, for one.
         fields["C"] = "0A000"

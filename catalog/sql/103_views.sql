@@ -275,35 +275,41 @@ BEGIN
 END
 $$;
 
--- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view.
+-- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view. Where the view is over a table
+-- that keeps its own rows, and only reads documents besides, they assign its columns: then `base_relid` is NULL.
 CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, columns text, sources oid[], stand_ins oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     base oid := kameleon.view_base(view_oid);
     base_view oid := kameleon.write_stand_in(base);
     through kameleon.kdb_view_definitions;
+    is_plain boolean;
     columns_written int2[];
     shadow text;
     signature_now text;
+    own_default text;
     options text := (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view_oid);
 BEGIN
     UPDATE kameleon.kdb_view_definitions d SET base_relid = NULL, base_columns = NULL WHERE d.relid = view_oid AND d.base_relid IS NOT NULL;
-    IF base_view IS NULL OR pg_relation_is_updatable(view_oid, false) = 0
+    SELECT d.* INTO through FROM kameleon.kdb_view_definitions d WHERE d.relid = base;
+    is_plain := CASE WHEN base_view IS NULL THEN kameleon.stand_in(base) IS NULL ELSE through.view_id IS NOT NULL AND through.base_relid IS NULL END;
+    IF (base_view IS NULL AND NOT is_plain) OR pg_relation_is_updatable(view_oid, false) = 0
        OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = view_oid)
        OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = view_oid AND r.rulename <> '_RETURN') THEN
         RETURN;
     END IF;
-    columns_written := kameleon.view_base_columns(view_oid);
-    SELECT d.* INTO through FROM kameleon.kdb_view_definitions d WHERE d.relid = base;
-    IF FOUND THEN
+    columns_written := CASE WHEN NOT is_plain THEN kameleon.view_base_columns(view_oid) END;
+    IF through.base_relid IS NOT NULL THEN
         base := through.base_relid;
         columns_written := ARRAY(SELECT coalesce(through.base_columns[c.attnum], 0) FROM unnest(columns_written) WITH ORDINALITY AS c (attnum, position) ORDER BY c.position);
     END IF;
-    stand_ins[array_position(sources, kameleon.view_base(view_oid))] := base_view;
+    IF base_view IS NOT NULL THEN
+        stand_ins[array_position(sources, kameleon.view_base(view_oid))] := base_view;
+    END IF;
     -- where a statement would be written otherwise, one that was written before must not find its view
     SELECT jsonb_agg(jsonb_build_array(v.attname, v.atttypid, v.atttypmod, pg_get_expr(d.adbin, d.adrelid), b.attname,
                                        kameleon.default_expression(base, b.attnum), b.attidentity, b.attgenerated) ORDER BY v.attnum)::text
-           || coalesce(through.signature, '')
+           || coalesce(through.signature, '') || CASE WHEN is_plain THEN ' plain' ELSE '' END
     INTO signature_now
     FROM pg_attribute v
     LEFT JOIN pg_attribute b ON b.attrelid = base AND b.attnum = columns_written[v.attnum]
@@ -314,6 +320,19 @@ BEGIN
     WHERE d.relid = view_oid
     RETURNING format('%s.kdb_write_%s_%s', (SELECT CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END FROM pg_class c WHERE c.oid = view_oid),
                      d.view_id, d.generation) INTO shadow;
+    IF is_plain THEN
+        EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.view_query(view_oid, sources, stand_ins));
+        FOR own_default IN
+            SELECT format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_get_expr(d.adbin, d.adrelid))
+            FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = view_oid
+        LOOP
+            EXECUTE format('ALTER VIEW %s %s', shadow, own_default);
+        END LOOP;
+        PERFORM kameleon.depend_silently('pg_attrdef'::regclass, d.oid) FROM pg_attrdef d WHERE d.adrelid = shadow::regclass;
+        PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
+        PERFORM kameleon.depend_on_view(shadow::regclass);
+        RETURN;
+    END IF;
     BEGIN
         EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s', shadow, columns, coalesce(options, ''),
                        regexp_replace(kameleon.view_query(view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
@@ -420,6 +439,7 @@ BEGIN
     RETURN (SELECT json_build_object(
         'entity_id', d.view_id, 'schema', n.nspname, 'name', c.relname, 'relid', c.oid::bigint,
         'kind', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, 'temporary', c.relpersistence = 't',
+        'writes_documents', d.base_relid IS NOT NULL,
         -- a materialized view has rows of its own: queries read those
         'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', d.generation, 'child_name', NULL,
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),

@@ -56,6 +56,34 @@ BEGIN
 END
 $$;
 
+-- Whether somebody may write only some columns of a view: what is written through a view are documents as a whole.
+CREATE OR REPLACE FUNCTION kameleon.has_column_privileges(view_oid oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+                   WHERE a.attrelid = view_oid AND x.privilege_type IN ('INSERT', 'UPDATE'))
+$$;
+
+-- What stands in the way of documents and depends on the table, or on views over it; NULL when nothing does.
+CREATE OR REPLACE FUNCTION kameleon.dependent_obstacle(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    views oid[] := kameleon.views_over(ARRAY[relation]);
+BEGIN
+    RETURN (
+        SELECT format('%s uses it', pg_describe_object('pg_proc'::regclass, p.oid, 0))
+        FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+        WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relation || views)
+          AND p.prosqlbody::text LIKE format('%%:relid %s %%', d.refobjid)
+        UNION ALL
+        SELECT format('%s uses it', pg_describe_object('pg_trigger'::regclass, t.oid, 0)) FROM pg_trigger t WHERE t.tgrelid = ANY (views)
+        UNION ALL
+        SELECT format('%s uses it', pg_describe_object('pg_rewrite'::regclass, r.oid, 0)) FROM pg_rewrite r WHERE r.ev_class = ANY (views) AND r.rulename <> '_RETURN'
+        UNION ALL
+        SELECT format('view "%s" has column privileges', c.relname) FROM pg_class c WHERE c.oid = ANY (views) AND kameleon.has_column_privileges(c.oid)
+        LIMIT 1);
+END
+$$;
+
 -- The entities of one storage mode that foreign keys tie to a table, directly or through each other, itself included. A
 -- foreign key between a full and an empty shell would be wrong, so they change their storage together.
 CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid, mode text DEFAULT 'shared') RETURNS SETOF kameleon.kdb_entity_definitions
@@ -154,6 +182,9 @@ BEGIN
     LOOP
         PERFORM kameleon.sync_entity(definition.entity_id, tag);
     END LOOP;
+    PERFORM kameleon.dedicate_behind(c.oid, format('view "%s" has column privileges', c.relname))
+    FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid
+    WHERE d.base_relid IS NOT NULL AND kameleon.has_column_privileges(c.oid);
 END
 $$;
 

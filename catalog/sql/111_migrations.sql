@@ -163,7 +163,7 @@ DECLARE
 BEGIN
     UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
     FOREACH definition IN ARRAY tied LOOP
-        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid));
+        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid), kameleon.dependent_obstacle(definition.relid));
         IF why IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewriter.parse import Tree
 from rewriter.parts import Delete, Insert, Unparsed, Update
+from rewriter.rules.columns import replace_target
 from rewriter.rules.delete import delete
 from rewriter.rules.insert import insert
 from rewriter.rules.merge import merge
@@ -26,6 +27,9 @@ def targets(statement: Statement, tree: Tree) -> None:
                 continue
             if entity.is_view and not entity.write_oid:
                 continue  # a view that is not written through: PostgreSQL says why
+            if not entity.writes_documents:
+                replace_target(statement, item.relation, entity.write_view)
+                continue
             if isinstance(item.dml, Insert):
                 insert(statement, tree, entity, item.dml)
             elif isinstance(item.dml, Update):

@@ -74,6 +74,35 @@ def test_what_documents_cannot_honour_stays(catalog: CatalogDatabase) -> None:
         session.execute("CALL kameleon.dematerialize_entity('fast')")
 
 
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ("CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM v; END", "function public.f() uses it"),
+        (
+            "CREATE TRIGGER g INSTEAD OF UPDATE ON v FOR EACH ROW"
+            " EXECUTE FUNCTION suppress_redundant_updates_trigger('x')",
+            "trigger g on view public.v uses it",
+        ),
+        ("CREATE RULE r AS ON UPDATE TO v DO INSTEAD NOTHING", "rule r on view public.v uses it"),
+        ("GRANT UPDATE (id) ON v TO PUBLIC", 'view "v" has column privileges'),
+    ],
+)
+def test_what_uses_a_table_that_is_to_come_back(catalog: CatalogDatabase, made: str, why: str) -> None:
+    """It would make the table dedicated, were it made later."""
+    session = catalog.session()
+    session.execute("CREATE TABLE used (id int); CREATE VIEW v AS SELECT id FROM used")
+    session.execute("CALL kameleon.materialize_entity('used')")
+    session.execute(made.encode())
+    with pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+        session.execute("CALL kameleon.dematerialize_entity('used')")
+    assert refused.value.diag.message_primary == f'table "used" cannot be kept in shared storage: {why}'
+    session.execute("DROP VIEW v CASCADE")
+    session.execute("CALL kameleon.dematerialize_entity('used')")
+    session.execute("CREATE VIEW v AS SELECT id FROM used")
+    session.execute(made.encode())
+    assert rows(session, "SELECT storage_mode, reason FROM kameleon.entities") == [("dedicated", why)]
+
+
 def test_a_transaction_block_refuses_the_move(catalog: CatalogDatabase) -> None:
     session = _shop(catalog)
     with pytest.raises(psycopg.errors.ActiveSqlTransaction) as refused, session.transaction():

@@ -71,3 +71,31 @@ def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: 
         reader.rollback()
         assert reader.execute("SELECT id FROM t").fetchall() == [(1,)]
         reader.commit()
+
+
+def test_a_view_is_written_through_wherever_its_tables_are(database: Database) -> None:
+    """Both in shared storage, either of them, neither."""
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE customer (id int PRIMARY KEY, active boolean)")
+        session.execute('CREATE TABLE "Order" (id int PRIMARY KEY, customer int, total int DEFAULT 0)')
+        session.execute("INSERT INTO customer VALUES (1, true), (2, false)")
+        session.execute(
+            'CREATE VIEW open_orders AS SELECT id, customer, total FROM "Order"'
+            " WHERE customer IN (SELECT id FROM customer WHERE active) WITH CHECK OPTION"
+        )
+        moves = (None, ("materialize", '"Order"'), ("materialize", "customer"), ("dematerialize", '"Order"'))
+        for number, move in enumerate(moves):
+            if move is not None:
+                session.execute(f"CALL kameleon.{move[0]}_entity('{move[1]}')".encode())
+            for prepare in (False, True):
+                key = 2 * number + prepare
+                session.execute("INSERT INTO open_orders VALUES (%s, 1)", (key,), prepare=prepare)
+                updated = session.execute(
+                    "UPDATE open_orders SET total = total + %s WHERE id = %s RETURNING *", (key, key), prepare=prepare
+                )
+                assert updated.fetchall() == [(key, 1, key)]
+                with pytest.raises(psycopg.errors.WithCheckOptionViolation):
+                    session.execute("UPDATE open_orders SET customer = 2 WHERE id = %s", (key,), prepare=prepare)
+        assert session.execute('SELECT id, customer, total FROM "Order" ORDER BY 1').fetchall() == [
+            (key, 1, key) for key in range(8)
+        ]

@@ -151,3 +151,19 @@ set role parity_reader;
 select * from over_writer;
 reset role;
 select * from base;
+
+-- Privileges on columns of a view
+create table whole (a int primary key, b text, c float);
+insert into whole values (1, 'one', 1);
+create view part as select b as bb, c as cc, a as aa from whole;
+grant select (aa, bb), insert (aa, bb, cc), update (bb) on part to parity_reader;
+set role parity_reader;
+select aa, bb from part;
+select * from part;
+insert into part values ('two', 2.0, 2);
+update part set bb = 'changed' where aa = 1;
+update part set cc = 5;
+insert into part values ('yyy', 2.0, 1) on conflict (aa) do update set bb = excluded.bb;
+insert into part values ('yyy', 2.0, 1) on conflict (aa) do update set cc = 3.0;
+reset role;
+select * from whole order by a;
