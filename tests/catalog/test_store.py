@@ -17,7 +17,7 @@ async def test_a_table_that_is_dropped_while_the_catalog_is_read(catalog: Catalo
     session.execute("CREATE INDEX i ON t (x)")
     ((entity,),) = rows(session, "SELECT entity_id FROM kameleon.kdb_entity_definitions")
 
-    class Overtaken(asyncpg.Connection):  # type: ignore[type-arg]  # generic in its stubs only
+    class Overtaken(asyncpg.Connection):
         """Fails as PostgreSQL does when an index is still there for its description, and its table is not.
 
         That is a matter of microseconds: to have the server do it takes luck.
