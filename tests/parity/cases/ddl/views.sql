@@ -132,3 +132,13 @@ insert into ring_1 values (5);
 select * from ring_2;
 select * from spoke;
 drop table hub cascade;
+
+-- Whole rows compared with whole rows
+create table pair (a int, b int);
+insert into pair values (1, 2), (3, null);
+create view alike as select * from pair p where p in (values (p));
+create view among as select * from pair p where p = any (select q from pair q where q.a < 3);
+select * from alike order by a;
+select * from among;
+select pg_get_viewdef('alike'::regclass);
+drop table pair cascade;
