@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -70,3 +71,23 @@ def test_a_snapshot_of_before_the_switch_goes_on(
     with pytest.raises(psycopg.errors.SerializationFailure):
         reader.execute("UPDATE t SET n = 2 WHERE id = 1")
     reader.execute("ROLLBACK")
+
+
+def test_the_sequence_of_an_interrupted_batch_is_ahead(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    """What is not in the target yet, though it might be, is a matter of snapshots only above READ COMMITTED."""
+    holder, mover, superuser = session_of(database.proxied), session_of(database.proxied), session_of(database.direct)
+    with held_in("copying", session, holder, procedure, mover) as call:
+        session.execute("CALL kameleon.pause_migration('t')")
+        until(session, RUNNING.format("requested = 'pause'"))
+        time.sleep(0.5)
+        superuser.execute("SELECT setval(('kameleon.kdb_progress_' || entity_id)::regclass, 1 << 30) FROM kameleon.entities")
+        session.execute(f"UPDATE t SET n = 1 WHERE id = {ROWS}".encode())
+        session.execute(f"DELETE FROM t WHERE id = {ROWS - 1}".encode())
+        with pytest.raises(psycopg.errors.SerializationFailure), holder.transaction():
+            holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            holder.execute(f"DELETE FROM t WHERE id = {ROWS - 2}".encode())
+        session.execute("CALL kameleon.resume_migration('t')")
+        assert call.ended_with() is None
+    assert session.execute("SELECT count(*), sum(n) FROM t").fetchall() == [(ROWS - 1, 1)]
