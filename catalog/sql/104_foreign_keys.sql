@@ -518,8 +518,9 @@ $$;
 
 -- COPY from the client: PostgreSQL calls a trigger of the insert view for each row. A table that refers to itself keeps the rows
 -- aside until the last has come: natively, too, a row may refer to a later one of the same COPY.
+-- (A column may bear the name of a word that PL/pgSQL keeps to itself, like begin, and SQL does not.)
 CREATE OR REPLACE FUNCTION kameleon.build_copy(entity int, shell oid, insert_view text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
 DECLARE
     columns text := kameleon.insertable(shell, '%I');
     refers_to_itself boolean := EXISTS (SELECT FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = shell AND c.confrelid = shell);

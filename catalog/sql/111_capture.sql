@@ -92,9 +92,9 @@ END
 $$;
 
 -- From here on every change of the source is made to the target too. The caller holds a lock on the source that excludes
--- writers. `stretch`: how many blocks are copied at a time.
+-- writers. `stretch`: how many blocks are copied at a time. (A column may bear the name of a word that PL/pgSQL keeps to itself.)
 CREATE OR REPLACE FUNCTION kameleon.start_capture(entity int, direction text, source regclass, stretch int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' SET quote_all_identifiers = on AS $$
 DECLARE
     row_type text := CASE direction WHEN 'dedicated' THEN 'jsonb' ELSE source::text END;
     row_alias text := CASE direction WHEN 'dedicated' THEN 'kdb_document_row' ELSE 'kdb_row' END;
@@ -137,11 +137,11 @@ BEGIN
     PERFORM kameleon.make_owners_function(entity,
         format('kdb_mirror_%s(kdb_old %s, kdb_new %2$s, kdb_from tid, kdb_to tid, kdb_copied boolean) RETURNS void', entity, row_type),
         CASE WHEN is_keyed THEN
-            format('BEGIN IF kdb_from IS NOT NULL THEN DELETE FROM ONLY %1$s AS kdb_row WHERE %2$s; IF NOT FOUND AND kdb_copied THEN %3$s END IF; END IF;'
+            format('#variable_conflict use_variable BEGIN IF kdb_from IS NOT NULL THEN DELETE FROM ONLY %1$s AS kdb_row WHERE %2$s; IF NOT FOUND AND kdb_copied THEN %3$s END IF; END IF;'
                    ' IF kdb_to IS NOT NULL THEN INSERT INTO %1$s (%4$s)%5$s VALUES (%6$s); END IF; END',
                    mirror.target, mirror.matches, refusal, mirror.names, mirror.clause, array_to_string(mirror.expressions, ', '))
         ELSE
-            format('DECLARE kdb_kept tid; BEGIN IF kdb_from IS NOT NULL THEN DELETE FROM %1$s AS p WHERE p.place = kdb_from RETURNING p.kept INTO kdb_kept;'
+            format('#variable_conflict use_variable DECLARE kdb_kept tid; BEGIN IF kdb_from IS NOT NULL THEN DELETE FROM %1$s AS p WHERE p.place = kdb_from RETURNING p.kept INTO kdb_kept;'
                    ' IF kdb_kept IS NOT NULL THEN DELETE FROM ONLY %2$s AS kdb_row WHERE kdb_row.ctid = kdb_kept; END IF;'
                    ' IF NOT FOUND AND kdb_copied THEN %3$s END IF; END IF;'
                    ' IF kdb_to IS NOT NULL THEN INSERT INTO %2$s AS kdb_row (%4$s)%5$s VALUES (%6$s) RETURNING kdb_row.ctid INTO kdb_kept;'

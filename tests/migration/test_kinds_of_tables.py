@@ -112,6 +112,28 @@ KINDS = {
             "UPDATE thing SET place = place + 10000 WHERE id % 40 = {}",
         ),
     ),
+    "columns named like words and variables of PL/pgSQL": Kind(
+        (
+            "CREATE TABLE thing (begin int, by int, declare int, execute text, foreach int, if int, loop int, while int,"
+            ' "end" int GENERATED ALWAYS AS (begin + by) STORED, kdb_old int, kdb_kept int, PRIMARY KEY (begin, kdb_old))',
+        ),
+        ("INSERT INTO thing (begin, kdb_old, by, loop) SELECT i, i % 3, i, i FROM generate_series(1, 300) AS i",),
+        (
+            "UPDATE thing SET begin = begin + 1000 WHERE loop = {}",
+            "UPDATE thing SET by = begin, execute = 'e', if = kdb_old, while = {} WHERE begin % 40 = {}",
+            "INSERT INTO thing (begin, kdb_old) VALUES ({}, 1) ON CONFLICT (begin, kdb_old) DO UPDATE SET declare = 1",
+            "DELETE FROM thing WHERE begin % 100 = {}",
+        ),
+    ),
+    "such columns, and no key": Kind(
+        ("CREATE TABLE thing (begin int, by int, told int, carried int, kdb_old int, kdb_kept int, place int)",),
+        ("INSERT INTO thing (begin, by, place) SELECT i % 40, i, i FROM generate_series(1, 300) AS i",),
+        (
+            "UPDATE thing SET told = begin, kdb_kept = {} WHERE by % 40 = {}",
+            "INSERT INTO thing (begin, carried) VALUES ({}, 1)",
+            "DELETE FROM thing WHERE place % 100 = {}",
+        ),
+    ),
     "tables that refer to each other and to themselves": Kind(
         (
             "CREATE TABLE person (id int PRIMARY KEY, boss int REFERENCES person ON DELETE SET NULL ON UPDATE CASCADE)",

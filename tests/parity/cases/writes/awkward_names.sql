@@ -100,3 +100,12 @@ select id, v from rows where id in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 1
 insert into rows (id, v) values (10001, 'a'), (10002, 'b'), (10003, 'c'), (10004, 'd'), (10005, 'e'), (10006, 'f'), (10007, 'g'), (10008, 'h'), (10009, 'i'), (10010, 'j'), (10011, 'k'), (10012, 'l') returning id;
 insert into rows values (20000, repeat('long ', 200000));
 select length(v), md5(v) from rows where id = 20000;
+-- Words that PL/pgSQL keeps to itself, and SQL does not
+create table words (begin int, by int, declare int default 3, execute text, foreach int, if int, loop int unique, strict int references words (loop), while int generated always as (begin + by) stored, check (begin < 100), primary key (begin, if));
+insert into words (begin, by, if, loop, execute) values (1, 2, 3, 4, 'x'), (2, 3, 4, 5, 'y') returning *;
+-- copy: 5	6	7	8	4	z
+copy words (begin, by, if, loop, strict, execute) from stdin;
+insert into words (begin, if, loop) values (1, 3, 4) on conflict (begin, if) do update set by = excluded.loop, execute = 'e' returning *;
+update words set loop = loop + 1, foreach = if, strict = null where begin = 5 returning while, loop, foreach;
+insert into words (begin, if) values (100, 3);
+select * from words order by begin;
