@@ -208,7 +208,6 @@ DECLARE
     replication_role text := current_setting('session_replication_role');
     set_aside text;
     put_back text;
-    own record;
 BEGIN
     PERFORM set_config('session_replication_role', 'replica', true);
     -- rows need not satisfy a constraint that is NOT VALID (nor need those of a table that inherits from this one now), nor what a failed CREATE INDEX CONCURRENTLY left
@@ -222,14 +221,33 @@ BEGIN
     IF set_aside IS NOT NULL THEN
         EXECUTE format('ALTER TABLE %s %s', shell, set_aside);
     END IF;
-    SELECT c.relacl::text AS acl, c.relforcerowsecurity AS forced INTO own FROM pg_class c WHERE c.oid = shell;
-    UPDATE pg_class SET relacl = NULL, relforcerowsecurity = false WHERE oid = shell AND (relacl IS NOT NULL OR relforcerowsecurity);
-    PERFORM kameleon.run_as_owner(definition.entity_id, kameleon.fill_statement(definition));
-    UPDATE pg_class SET relacl = own.acl::aclitem[], relforcerowsecurity = own.forced WHERE oid = shell AND (own.acl IS NOT NULL OR own.forced);
+    PERFORM kameleon.run_unhindered(definition, kameleon.fill_statement(definition));
     IF put_back IS NOT NULL THEN
         EXECUTE put_back;
     END IF;
     PERFORM set_config('session_replication_role', replication_role, true);
+END
+$$;
+
+-- Runs a statement over the shell and the read view as the owner, who may have given up privileges on the table.
+CREATE OR REPLACE FUNCTION kameleon.run_unhindered(definition kameleon.kdb_entity_definitions, statement text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    read_view text := format('kameleon.%I', 'kdb_read_' || definition.entity_id);
+    shell record;
+    may_read boolean;
+BEGIN
+    SELECT c.relowner, c.relacl::text AS acl, c.relforcerowsecurity AS forced INTO shell FROM pg_class c WHERE c.oid = definition.relid;
+    may_read := has_table_privilege(shell.relowner, read_view, 'SELECT');
+    UPDATE pg_class SET relacl = NULL, relforcerowsecurity = false WHERE oid = definition.relid AND (relacl IS NOT NULL OR relforcerowsecurity);
+    IF NOT may_read THEN
+        EXECUTE format('GRANT SELECT ON %s TO %I', read_view, pg_get_userbyid(shell.relowner));
+    END IF;
+    PERFORM kameleon.run_as_owner(definition.entity_id, statement);
+    IF NOT may_read THEN
+        EXECUTE format('REVOKE SELECT ON %s FROM %I', read_view, pg_get_userbyid(shell.relowner));
+    END IF;
+    UPDATE pg_class SET relacl = shell.acl::aclitem[], relforcerowsecurity = shell.forced WHERE oid = definition.relid AND (shell.acl IS NOT NULL OR shell.forced);
 END
 $$;
 
@@ -281,7 +299,7 @@ BEGIN
     INTO keys
     FROM kameleon.key_columns(entity) AS k JOIN kameleon.kdb_field_definitions f ON f.entity_id = entity AND f.attnum = k.attnum
     WHERE k.is_current;
-    PERFORM kameleon.run_as_owner(entity,
+    PERFORM kameleon.run_unhindered(definition,
         format('INSERT INTO kameleon.%I (data%s) SELECT %s%s FROM ONLY %s AS kdb_row', child, keys.names,
                kameleon.pack_stored(entity, 'kdb_row.%I'), keys.values, definition.relid::regclass));
     PERFORM kameleon.always_fire(entity);

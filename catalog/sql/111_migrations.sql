@@ -46,11 +46,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Why an entity can only be moved under a lock; NULL when it can be moved live. Rows are inserted as they are: a constraint
--- that is not valid yet would refuse them, and so would an index.
+-- that is not valid yet would refuse them, and so would an index. They are read and written with the owner's rights.
 CREATE OR REPLACE FUNCTION kameleon.live_obstacle(relation oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = relation AND c.contype IN ('c', 'n') AND NOT c.convalidated) THEN 'a constraint is not valid'
-                WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND NOT i.indisvalid) THEN 'an index is not valid' END
+                WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND NOT i.indisvalid) THEN 'an index is not valid'
+                WHEN EXISTS (SELECT FROM pg_class c CROSS JOIN unnest('{SELECT,INSERT,DELETE}'::text[]) AS p (privilege)
+                             WHERE c.oid = relation AND NOT has_table_privilege(c.relowner, relation, p.privilege))
+                    THEN 'its owner has given up privileges' END
 $$;
 
 -- Registers a migration and returns its number; NULL when it is done already, under a lock. Nothing else is changed yet.
