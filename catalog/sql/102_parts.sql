@@ -31,7 +31,7 @@ BEGIN
         INTO old USING old, new, rest;
         RETURN old;
     ELSIF base = 'jsonb'::regtype THEN
-        RETURN kameleon.assign_json(old, new, substring(path[1] FROM '\d+')::int);
+        RETURN kameleon.assign_json(old, new, substring(path[1] FROM '[0-9]+')::int);
     ELSIF new IS NOT NULL AND kameleon.is_hstore(base) THEN
         EXECUTE format('SELECT coalesce($1 OPERATOR(%s.||) $2, $2)', (SELECT t.typnamespace::regnamespace FROM pg_type t WHERE t.oid = base))
         INTO old USING old, new;

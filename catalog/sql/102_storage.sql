@@ -598,7 +598,7 @@ BEGIN
             definition.schema_name, definition.entity_name, check_row.conname);
     END LOOP;
     IF cardinality(conditions) > 0 THEN
-        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', 'kdb_refuse_' || entity,
+        EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L', 'kdb_refuse_' || entity,
                        format('DECLARE failing_row text := ''Failing row contains ('' || concat_ws('', '', %s) || '').''; BEGIN %s RETURN NEW; END',
                               failing_row, refusals));
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',

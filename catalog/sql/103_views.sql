@@ -484,7 +484,7 @@ $$;
 
 -- Before REFRESH of a materialized view. Whoever may not refresh it is left for PostgreSQL to refuse.
 CREATE OR REPLACE FUNCTION kameleon.read_shadow(view_oid oid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     relation pg_class;
 BEGIN

@@ -131,7 +131,7 @@ $$;
 -- makes it, an entity or not, refer to.
 DROP FUNCTION IF EXISTS kameleon.fill_shell(regclass, boolean);
 CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass, related boolean DEFAULT false, referenced oid[] DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 BEGIN
     -- without the right to alter the table the statement itself fails, in PostgreSQL's words
     IF NOT pg_has_role(kameleon.acting_role(), (SELECT relowner FROM pg_class WHERE oid = shell), 'USAGE') THEN
@@ -145,7 +145,7 @@ $$;
 
 -- Takes the guard away from a shell that stays empty, until the end of the command that follows.
 CREATE OR REPLACE FUNCTION kameleon.open_shell(shell regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     definition kameleon.kdb_entity_definitions;
@@ -332,7 +332,7 @@ $$;
 -- The queries of all that is called are looked up by what they are given: a plan made once, whatever it is given, is as good
 -- as a new one, and many a session runs only a few commands.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     command record;
     entity int;
@@ -448,7 +448,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.on_sql_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     object record;
     entity int;

@@ -274,7 +274,7 @@ $$;
 
 -- What the proxy runs before a statement that it does not know: the entity's rows are in its table then, whatever comes.
 CREATE OR REPLACE FUNCTION kameleon.dedicate(shell regclass, reason text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
 BEGIN

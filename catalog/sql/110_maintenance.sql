@@ -55,7 +55,7 @@ $$;
 -- Before REINDEX of a table or an index: indexes that a failed CREATE INDEX CONCURRENTLY left invalid are made, or why they
 -- cannot be is told.
 CREATE OR REPLACE FUNCTION kameleon.revive_indexes(relation regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     invalid record;
@@ -83,7 +83,7 @@ $$;
 -- What REASSIGN OWNED will do with the entities, by commands that fire the event trigger. Where the client may not, or a
 -- role is not there, REASSIGN OWNED itself says so.
 CREATE OR REPLACE FUNCTION kameleon.reassign_entities(former name[], new_owner name) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     shell regclass;
 BEGIN

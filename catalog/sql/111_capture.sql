@@ -83,7 +83,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     name text := split_part(signature, '(', 1);
 BEGIN
-    EXECUTE format('CREATE FUNCTION kameleon.%s LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS %L', signature, body);
+    EXECUTE format('CREATE FUNCTION kameleon.%s LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET standard_conforming_strings = on AS %L', signature, body);
     EXECUTE format('REVOKE ALL ON FUNCTION kameleon.%I FROM PUBLIC', name);
     EXECUTE format('ALTER FUNCTION kameleon.%I OWNER TO %I', name,
                    (SELECT pg_get_userbyid(c.relowner) FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity));

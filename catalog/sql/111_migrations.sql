@@ -58,7 +58,7 @@ $$;
 
 -- Registers a migration and returns its number; NULL when it is done already, under a lock. Nothing else is changed yet.
 CREATE OR REPLACE FUNCTION kameleon.begin_migration(entity_name text, relation regclass, mode text, reason text, batch_size int, patience interval) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET kameleon.internal = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET kameleon.internal = 'on' AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
     tied kameleon.kdb_entity_definitions[];
@@ -202,7 +202,7 @@ $$;
 -- One step of a migration. Returns how many seconds to wait before the next one; NULL when it is over.
 -- Raises query_canceled when somebody asked for it, and whatever goes wrong.
 CREATE OR REPLACE FUNCTION kameleon.migration_step(call bigint) RETURNS float8
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET kameleon.internal = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET kameleon.internal = 'on' AS $$
 DECLARE
     migration kameleon.kdb_migrations;
     gone text;
@@ -664,7 +664,7 @@ $$;
 
 -- A client's wish: 'pause', 'cancel', or NULL to go on.
 CREATE OR REPLACE FUNCTION kameleon.request_of_migration(entity_name text, relation regclass, wish text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     running kameleon.kdb_migrations;
 BEGIN

@@ -58,7 +58,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.adopt(table_name text, relation regclass, reason text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     own_reason text := coalesce(current_setting('kameleon.reason', true), '');
@@ -85,7 +85,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.forget(entity_name text, relation regclass, reason text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     own_reason text := coalesce(current_setting('kameleon.reason', true), '');

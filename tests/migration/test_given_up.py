@@ -177,6 +177,7 @@ def test_the_callers_own_settings_do_not_matter(level: str, procedure: str, sess
     session.execute(f"SET default_transaction_isolation = '{level}'".encode())
     session.execute("SET default_transaction_deferrable = on")
     session.execute("SET session_replication_role = replica")
+    session.execute("SET standard_conforming_strings = off")
     session.execute(f"CALL kameleon.{procedure}('t', batch_size => 500)".encode())
     assert session.execute("SELECT count(*), count(DISTINCT id) FROM t").fetchall() == [(ROWS, ROWS)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fix_proxy import Database
 from tests.migration.conftest import Session, until
-from tests.migration.test_given_up import ROWS, Call, held_in, procedure
+from tests.migration.test_given_up import DIRECTIONS, ROWS, Call, held_in, procedure
 
 __all__ = ["procedure"]
 
@@ -91,3 +91,16 @@ def test_the_sequence_of_an_interrupted_batch_is_ahead(
         session.execute("CALL kameleon.resume_migration('t')")
         assert call.ended_with() is None
     assert session.execute("SELECT count(*), sum(n) FROM t").fetchall() == [(ROWS - 1, 1)]
+
+
+def test_writers_whose_strings_have_escapes(database: Database, session_of: Callable[[str], Session]) -> None:
+    mover, holder, writer = (session_of(database.proxied) for _ in range(3))
+    mover.execute("CREATE TABLE t (id int PRIMARY KEY, raw bytea)")
+    mover.execute("INSERT INTO t SELECT i, '\\x00' FROM generate_series(1, 9) AS i")
+    writer.execute("SET standard_conforming_strings = off")
+    for number, each in enumerate(DIRECTIONS, 1):
+        with held_in("waiting", mover, holder, each, mover=session_of(database.proxied)) as call:
+            writer.execute("UPDATE t SET raw = '\\\\x00ff' WHERE id = %s", [number])
+        assert call.ended_with() is None
+        found = mover.execute("SELECT count(*) FROM t WHERE raw = '\\x00ff'").fetchall()
+        assert found == [(number,)]
