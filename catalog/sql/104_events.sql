@@ -439,6 +439,9 @@ BEGIN
         PERFORM kameleon.log_change(entity, tg_tag);
     END LOOP;
     IF privileges_changed THEN
+        PERFORM kameleon.refuse_while_moving(m.entity_id)
+        FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+        WHERE m.finished_at IS NULL AND kameleon.live_obstacle(e.relid) IS NOT NULL;
         PERFORM kameleon.dedicate_where_needed(tg_tag);
     END IF;
     PERFORM kameleon.sync_view_privileges();

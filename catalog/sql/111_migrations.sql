@@ -425,6 +425,27 @@ BEGIN
 END
 $$;
 
+-- DDL of a table that is being moved is refused; but a table that holds its rows, and its types, are altered past us in some ways
+-- (a trigger, a label's name, an index that is built concurrently) that documents must know of, or cannot serve.
+CREATE OR REPLACE FUNCTION kameleon.refuse_other_shape(moving kameleon.kdb_entity_definitions[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed name;
+BEGIN
+    PERFORM kameleon.refuse_obstacles(moving);
+    SELECT m.entity_name INTO changed FROM unnest(moving) AS m
+    WHERE EXISTS (SELECT FROM kameleon.kdb_field_definitions f
+                  WHERE f.entity_id = m.entity_id AND NOT f.dropped
+                    AND (f.type_name, f.type_signature) IS DISTINCT FROM (format_type(f.type_oid, f.type_modifier), kameleon.type_signature(f.type_oid)))
+       OR ARRAY(SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = m.relid ORDER BY 1)
+          <> ARRAY(SELECT d.index_relid FROM kameleon.kdb_index_definitions d WHERE d.entity_id = m.entity_id ORDER BY 1);
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s", or a type of its columns, was altered while it was moved', changed),
+            HINT = 'Try again.';
+    END IF;
+END
+$$;
+
 -- Until nobody has a snapshot that is older than the last batch. All later ones see the same rows in both storages.
 CREATE OR REPLACE FUNCTION kameleon.await_snapshots(migration kameleon.kdb_migrations) RETURNS float8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -451,6 +472,9 @@ DECLARE
     found record;
 BEGIN
     PERFORM kameleon.refuse_other_files(migration);
+    IF (migration).direction = 'shared' THEN
+        PERFORM kameleon.refuse_other_shape(kameleon.moving_together((migration).call_id));
+    END IF;
     SELECT * INTO found FROM kameleon.compare_storages((migration).entity_id);
     IF (found.table_rows, found.table_sum) <> (found.document_rows, found.document_sum) THEN
         RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = format('table "%s" was not moved: the copy does not equal the original', (migration).entity_name),
@@ -503,6 +527,9 @@ BEGIN
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
+    IF (migration).direction = 'shared' THEN
+        PERFORM kameleon.refuse_other_shape(moving);
+    END IF;
     -- What a SERIALIZABLE transaction has read is noted of the old storage: one that overlaps it, and has not used the entity
     -- yet, could write unnoticed to the new one. It is told to retry (40001), as after a move under a lock.
     UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id()

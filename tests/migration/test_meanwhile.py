@@ -104,3 +104,58 @@ def test_writers_whose_strings_have_escapes(database: Database, session_of: Call
         assert call.ended_with() is None
         found = mover.execute("SELECT count(*) FROM t WHERE raw = '\\x00ff'").fetchall()
         assert found == [(number,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TRIGGER one BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE RULE one AS ON INSERT TO t DO NOTHING",
+        "CREATE POLICY one ON t",
+        "CREATE STATISTICS one ON id, n FROM t",
+        "CREATE PUBLICATION one FOR TABLE t",
+        "CREATE TABLE heir () INHERITS (t)",
+        "ALTER TYPE mood RENAME VALUE 'sad' TO 'happy'",
+        "ALTER TYPE mood RENAME TO temper",
+        "GRANT UPDATE (n) ON t TO PUBLIC",
+    ],
+)
+@pytest.mark.parametrize("phase", ["waiting", "switching"])
+def test_what_documents_must_know_of_is_done_to_the_table(
+    phase: str, sql: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    """It is done, and the move fails; or it is refused."""
+    session.execute("CREATE TYPE mood AS ENUM ('sad')")
+    session.execute("SET kameleon.default_storage = dedicated")
+    session.execute("CREATE TABLE t (id int PRIMARY KEY, n int, m mood DEFAULT 'sad')")
+    session.execute("INSERT INTO t SELECT i, 0 FROM generate_series(1, 9) AS i")
+    holder, mover = session_of(database.proxied), session_of(database.proxied)
+    refused = False
+    with held_in(phase, session, holder, "dematerialize_entity", mover) as call:
+        session.execute("SET lock_timeout = '100ms'")
+        try:
+            session.execute(sql.encode())
+        except (psycopg.errors.ObjectInUse, psycopg.errors.LockNotAvailable):
+            refused = True
+    assert call.ended_with() in ((None,) if refused else ("0A000", "55000"))
+    assert session.execute("SELECT storage_mode FROM kameleon.entities WHERE entity_name = 't'").fetchall() == [
+        ("shared" if refused else "dedicated",)
+    ]
+    assert session.execute("SELECT count(*) FROM t").fetchall() == [(9,)]
+
+
+def test_an_index_is_built_concurrently(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    holder, mover = session_of(database.proxied), session_of(database.proxied)
+    with held_in("copying", session, holder, procedure, mover) as call:
+        session.execute("CALL kameleon.pause_migration('t')")
+        with pytest.raises(psycopg.errors.ObjectInUse):
+            session.execute("CREATE UNIQUE INDEX CONCURRENTLY late ON t ((id - 1))")
+        session.execute("CALL kameleon.resume_migration('t')")
+    call.ended_with()
+    session.execute("DROP INDEX IF EXISTS late")
+    assert session.execute("SELECT count(*), count(DISTINCT id) FROM t").fetchall() == [(ROWS, ROWS)]
+    session.execute("CREATE UNIQUE INDEX late ON t ((id / 1))")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        session.execute("INSERT INTO t VALUES (1, 1)")

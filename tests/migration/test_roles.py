@@ -71,3 +71,18 @@ def test_an_owner_without_rights_of_its_own(
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             owner.execute("SELECT FROM t")
     assert writer.execute("SELECT count(*), sum(n) FROM t").fetchall() == [(ROWS, 2)]
+
+
+def test_privileges_are_given_up_meanwhile(
+    owner: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    holder, mover, writer = (session_of(_as(role, database.proxied)) for role in (WRITER, OWNER, WRITER))
+    for procedure in DIRECTIONS:
+        with held_in("waiting", owner, holder, procedure, mover) as call:
+            with pytest.raises(psycopg.errors.ObjectInUse):
+                owner.execute(f"REVOKE DELETE ON t FROM {OWNER}".encode())
+            owner.execute(f"REVOKE DELETE ON t FROM {WRITER}".encode())
+            writer.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+        assert call.ended_with() is None
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            writer.execute("DELETE FROM t")
