@@ -274,7 +274,7 @@ BEGIN
 END
 $$;
 
--- INSERT plans nothing of its target: a trigger refuses it.
+-- INSERT plans nothing of its target, UPDATE ONLY and DELETE ONLY nothing of what inherits from it: a trigger refuses them.
 CREATE OR REPLACE FUNCTION kameleon.refuse_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -323,7 +323,7 @@ DECLARE
     without_statistics text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
-        EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
+        EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
         EXECUTE format('CREATE TRIGGER kameleon_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER kameleon_guard, ENABLE ALWAYS TRIGGER kameleon_truncate', shell);
         -- \d, pg_dump and information_schema show the user's own triggers only
@@ -355,6 +355,9 @@ BEGIN
     END IF;
 END
 $$;
+
+-- of an older version: BEFORE INSERT only
+UPDATE pg_trigger SET tgtype = 2 + 4 + 8 + 16 WHERE tgname = 'kameleon_guard' AND tgtype = 2 + 4 AND tgfoid = 'kameleon.refuse_insert'::regproc;
 
 CREATE OR REPLACE FUNCTION kameleon.lift_guard(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
