@@ -186,6 +186,9 @@ class MetricsCollector:
                     await self._write(connection, batch.values())
         except BaseException:
             self._take_back(batch)
+            # What was made may be gone: days and shapes are looked at anew.
+            self._days.clear()
+            self._shapes_of = None
             raise
         finally:
             watch.cancel()

@@ -231,3 +231,17 @@ async def test_more_shapes_than_anybody_would_look_at_are_one(catalog, entities,
         ("SELECT 1", 1),
         ("SELECT 2", 1),
     ]
+
+
+async def test_days_that_somebody_dropped_are_made_again(catalog, entities):
+    async with Collecting(catalog.postgres.dsn(catalog.name)) as at:
+        at.collector.record_query(metric(shape(entities[0])))
+        await at.collector.flush()
+        session = catalog.session()
+        session.execute("SELECT kameleon.drop_metric_days('2100-01-01')")
+        at.collector.record_query(metric(shape(entities[0])))
+        with pytest.raises(asyncpg.CheckViolationError):
+            await at.collector.flush()
+        await at.collector.flush()
+        assert (at.collector.recorded, at.collector.pending) == (2, 0)
+        assert rows(session, "SELECT calls FROM kameleon.query_stats") == [(1,)]
