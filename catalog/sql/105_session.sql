@@ -116,7 +116,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 DROP VIEW IF EXISTS kameleon.entities;
-CREATE VIEW kameleon.entities AS
+CREATE VIEW kameleon.entities WITH (security_barrier) AS
     SELECT e.entity_id, e.schema_name, e.entity_name, e.storage_mode, e.generation,
            (SELECT count(*)::int FROM kameleon.kdb_field_definitions f WHERE f.entity_id = e.entity_id AND NOT f.dropped) AS field_count,
            s.row_estimate, s.total_bytes, e.created_at, e.reason, pg_get_userbyid(c.relowner) AS owner_name,
@@ -127,7 +127,7 @@ COMMENT ON VIEW kameleon.entities IS 'The entities that you may read or own.';
 GRANT SELECT ON kameleon.entities TO PUBLIC;
 
 DROP VIEW IF EXISTS kameleon.schema_changes;
-CREATE VIEW kameleon.schema_changes AS
+CREATE VIEW kameleon.schema_changes WITH (security_barrier) AS
     SELECT l.change_id, l.schema_name, l.entity_name, l.generation, l.command_tag,
            -- it may name what only its author may see
            CASE WHEN a.is_author THEN l.statement END AS statement,

@@ -716,7 +716,7 @@ END
 $$;
 
 DROP VIEW IF EXISTS kameleon.migrations;
-CREATE VIEW kameleon.migrations AS
+CREATE VIEW kameleon.migrations WITH (security_barrier) AS
     SELECT m.migration_id, m.call_id, m.schema_name, m.entity_name, m.direction,
            CASE WHEN m.finished_at IS NULL AND NOT kameleon.is_running(m) THEN 'interrupted' ELSE m.phase END AS phase,
            m.requested, m.batch_size, m.rows_done, m.rows_total, round(r.rate::numeric, 1) AS rows_per_second,

@@ -229,7 +229,7 @@ DROP VIEW IF EXISTS kameleon.query_stats;
 DROP AGGREGATE IF EXISTS kameleon.sum_histograms(bigint[]);
 CREATE AGGREGATE kameleon.sum_histograms(bigint[]) (SFUNC = kameleon.add_histograms, STYPE = bigint[], INITCOND = '{}', PARALLEL = SAFE, COMBINEFUNC = kameleon.add_histograms);
 
-CREATE VIEW kameleon.query_stats AS
+CREATE VIEW kameleon.query_stats WITH (security_barrier) AS
     SELECT s.shape_id, s.query_type, t.storage_mode, n.entities, s.joins, t.calls, t.errors,
            t.execution_time_ms AS total_ms, t.execution_time_ms / greatest(t.calls, 1) AS mean_ms,
            least(kameleon.histogram_percentile(t.latencies, 0.95), t.slowest_ms) AS p95_ms, t.slowest_ms AS max_ms,
@@ -248,7 +248,7 @@ CREATE VIEW kameleon.query_stats AS
 COMMENT ON VIEW kameleon.query_stats IS 'What statements of each shape cost, for as long as metrics are kept: times in ms, of all calls.';
 
 DROP VIEW IF EXISTS kameleon.entity_stats;
-CREATE VIEW kameleon.entity_stats AS
+CREATE VIEW kameleon.entity_stats WITH (security_barrier) AS
     SELECT k.entity_id, k.relid::regclass::text AS entity_name, a.storage_mode, sum(a.calls)::bigint AS calls, sum(a.writes)::bigint AS writes,
            sum(a.joins)::bigint AS joins, sum(a.execution_time_ms) AS total_ms, sum(a.execution_time_ms) / greatest(sum(a.calls), 1)::float8 AS mean_ms,
            max(a.slowest_ms) AS max_ms, sum(a.row_count)::bigint AS rows, max(a.most_rows) AS most_rows, max(a.since) AS last_used

@@ -163,7 +163,7 @@ $$;
 
 DROP VIEW IF EXISTS kameleon.materialization_candidates;
 DROP VIEW IF EXISTS kameleon.suggestions;
-CREATE VIEW kameleon.suggestions AS
+CREATE VIEW kameleon.suggestions WITH (security_barrier) AS
     SELECT e.relid::regclass::text AS entity_name, s.reason, s.evidence,
            CASE s.kind WHEN 'index' THEN format('CREATE INDEX ON %s (%s)', e.relid::regclass, (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number) FROM unnest(s.columns) WITH ORDINALITY AS c (name, number)))
                        ELSE format('CALL kameleon.%s_entity(%L)', s.kind, e.relid::regclass) END AS action,
@@ -179,7 +179,7 @@ CREATE VIEW kameleon.suggestions AS
     ORDER BY array_position(ARRAY['high', 'medium', 'low'], s.priority), s.gain * s.spent_ms DESC;
 COMMENT ON VIEW kameleon.suggestions IS 'What would make statements on the entities that you may read or own faster, and has not been done yet.';
 
-CREATE VIEW kameleon.materialization_candidates AS
+CREATE VIEW kameleon.materialization_candidates WITH (security_barrier) AS
     SELECT e.relid::regclass::text AS entity_name,
            -- ms of the last day that dedicated storage is estimated to have saved; without an estimate a tenth of all
            round((coalesce(s.gain, 0.1) * a.total_ms)::numeric, 1)::float8 AS score,

@@ -93,33 +93,82 @@ def test_simulate_copies_no_more_than_it_has_time_for(shop):
     assert found[0][1] < 1
 
 
-def test_simulate_replays_statements_whose_text_was_recorded(shop):
-    shop.execute("SELECT kameleon.make_metric_days((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date)")
-    (orders,) = rows(shop, "SELECT entity_id FROM kameleon.entities WHERE entity_name = 'orders'")
-    for number, statement in enumerate(
-        [
-            "SELECT status, count(*) FROM orders WHERE status = ? GROUP BY 1 LIMIT ?",
-            "SELECT count(*) FROM orders WHERE nextval('orders_seen') > ?",
-            "SELECT * FROM orders WHERE f(?)",
-        ]
-    ):
-        shop.execute(
+def record(session, statements, mean_ms=9.0):
+    """As the collector would with store_sql_text on."""
+    session.execute(
+        "SELECT kameleon.make_metric_days((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date)"
+    )
+    (orders,) = rows(session, "SELECT entity_id FROM kameleon.entities WHERE entity_name = 'orders'")
+    for number, statement in enumerate(statements):
+        session.execute(
             "SELECT kameleon.add_statement_shapes(%s, %s, %s, %s, %s)",
             ([number], ["SELECT"], [f"{{{orders[0]}}}"], [0], [statement]),
         )
-        shop.execute(
+        session.execute(
             "SELECT kameleon.add_statement_days(%s::date[], %s, %s, %s, %s, %s, %s, %s, %s)",
-            (["today"], [number], ["shared"], [1], [0], [9.0], [9.0], [1], ["{1}"]),
+            (["today"], [number], ["shared"], [1], [0], [mean_ms], [mean_ms], [1], ["{1}"]),
         )
+
+
+def recorded(session, budget="10 s"):
+    found = rows(session, f"SELECT shape, shared_ms, dedicated_ms FROM kameleon.simulate('orders', '{budget}')")
+    return [(shape.removeprefix("recorded: "), *times) for shape, *times in found if shape.startswith("recorded")]
+
+
+def test_simulate_replays_statements_whose_text_was_recorded(shop):
+    grouped = "SELECT status, count(*) FROM orders WHERE status = ? GROUP BY 1 LIMIT ?"
+    record(
+        shop,
+        [
+            grouped,
+            "SELECT count(*) FROM orders WHERE nextval('orders_seen') > ?",
+            "SELECT count(*) FROM orders WHERE nextval('orders_seen') > id",
+            "SELECT * FROM orders WHERE f(?)",
+        ],
+    )
     shop.execute("CREATE SEQUENCE orders_seen")
-    found = rows(shop, "SELECT shape, shared_ms, dedicated_ms FROM kameleon.simulate('orders')")
-    recorded = [each for each in found if each[0].startswith("recorded")]
-    assert [shape for shape, *_ in recorded] == [
-        "recorded: SELECT status, count(*) FROM orders WHERE status = ? GROUP BY 1 LIMIT ?"
-    ]
-    assert recorded[0][1] > 0 and recorded[0][2] > 0
+    ((shape, shared, dedicated),) = recorded(shop)
+    assert shape == grouped
+    assert shared > 0 and dedicated > 0
     # it was tried, read-only
     assert rows(shop, "SELECT is_called FROM orders_seen") == [(False,)]
+
+
+def test_simulate_calls_no_functions_that_others_made(catalog, shop):
+    shop.execute("CREATE ROLE sim_maker")
+    shop.execute("GRANT CREATE ON SCHEMA public TO sim_maker")
+    try:
+        shop.execute("CREATE FUNCTION mine(int) RETURNS int LANGUAGE sql AS 'SELECT $1'")
+        shop.execute("SET ROLE sim_maker")
+        shop.execute(
+            "CREATE FUNCTION theirs(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''called''; RETURN 1; END'"
+        )
+        shop.execute("CREATE OPERATOR @@@ (FUNCTION = theirs, RIGHTARG = int)")
+        shop.execute("CREATE VIEW of_theirs AS SELECT theirs(1) AS id")
+        shop.execute("RESET ROLE")
+        called = []
+        shop.add_notice_handler(lambda each: called.append(each.message_primary))
+        mine = "SELECT mine(id) FROM orders"
+        record(
+            shop,
+            [
+                mine,
+                "SELECT theirs(id) FROM orders",
+                "SELECT @@@ id FROM orders",
+                "SELECT id FROM orders JOIN of_theirs USING (id)",
+            ],
+        )
+        assert [shape for shape, *_ in recorded(shop)] == [mine]
+        assert called == []
+    finally:
+        shop.execute("DROP OWNED BY sim_maker")
+        shop.execute("DROP ROLE sim_maker")
+
+
+def test_simulate_leaves_out_what_takes_longer_than_it_has_time(shop):
+    record(shop, ["SELECT count(*) FROM orders"], mean_ms=5000)
+    assert recorded(shop) == []
+    assert len(recorded(shop, "25 s")) == 1
 
 
 def test_simulate_is_for_those_who_may_read(catalog, shop):
@@ -191,6 +240,45 @@ def test_suggestions_are_shown_to_those_who_may_see_the_entity(catalog, shop):
     finally:
         shop.execute("REVOKE ALL ON orders FROM sug_reader")
         shop.execute("DROP ROLE sug_reader")
+
+
+PEEK = (
+    "CREATE FUNCTION peek(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS"
+    " 'BEGIN RAISE NOTICE ''seen: %'', $1; RETURN true; END'"
+)
+SHOWN = {
+    "entities": "owner_name",
+    "schema_changes": "reason",
+    "migrations": "reason",
+    "query_stats": "statement",
+    "entity_stats": "storage_mode",
+    "suggestions": "evidence",
+    "materialization_candidates": "top_reason",
+}
+
+
+def test_a_function_of_the_readers_is_not_called_for_what_it_may_not_see(catalog, shop):
+    shop.execute("SET kameleon.reason = 'because'")
+    shop.execute("ALTER TABLE orders ADD COLUMN more int")
+    shop.execute("CALL kameleon.materialize_entity('orders', reason => 'because')")
+    shop.execute("CALL kameleon.dematerialize_entity('orders')")
+    shop.execute(ADD, ("materialize", [], "medium"))
+    record(shop, ["SELECT id FROM orders"])
+    shop.execute("CREATE ROLE sug_peeker LOGIN")
+    shop.execute("GRANT CREATE ON SCHEMA public TO sug_peeker")
+    try:
+        for user, is_shown in (("postgres", True), ("sug_peeker", False)):
+            reader, seen = catalog.session(user=user), []
+            reader.add_notice_handler(lambda each, seen=seen: seen.append(each.message_primary))
+            if is_shown:
+                reader.execute(PEEK)
+            for view, column in SHOWN.items():
+                reader.execute(f"SELECT FROM kameleon.{view} WHERE public.peek({column}::text)")
+            assert bool(seen) == is_shown
+            reader.close()
+    finally:
+        shop.execute("REVOKE CREATE ON SCHEMA public FROM sug_peeker")
+        shop.execute("DROP ROLE sug_peeker")
 
 
 async def test_what_is_used_much_or_not_at_all_is_found_in_a_review(catalog, shop):
