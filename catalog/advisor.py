@@ -22,13 +22,41 @@ async def read_state(
     entity_id: int,
     columns: Collection[str],
     search_path: str,
+    *,
+    tested: Collection[str] | None = None,
+    compared: Collection[str] = (),
     way_back: bool = False,
 ) -> EntityState | None:
-    """None for an entity that is gone. `columns`: those that are read. `way_back`: tell whether it can be shared."""
+    """None for an entity that is gone. `columns`: those that are read; `tested`: of these, the ones in conditions;
+    `compared`: those of whose values more is to be told. `way_back`: tell whether it can be shared."""
     text = await connection.fetchval(
-        "SELECT kameleon.entity_facts($1, $2, $3, $4)", entity_id, sorted(columns), search_path, way_back, timeout=10
+        "SELECT kameleon.entity_facts($1, $2, $3, $4, $5, $6)",
+        entity_id,
+        sorted(columns),
+        None if tested is None else sorted(tested),
+        sorted(compared),
+        search_path,
+        way_back,
+        timeout=10,
     )
     return None if text is None else _state(entity_id, json.loads(text))
+
+
+async def _read_used(
+    connection: asyncpg.Connection[Any], entity_id: int, uses: Sequence[EntityUse], search_path: str
+) -> EntityState | None:
+    """For all the ways in which a statement uses one entity."""
+    tested = None
+    if all(use.tested is not None for use in uses):
+        tested = frozenset().union(*(use.tested or () for use in uses))
+    return await read_state(
+        connection,
+        entity_id,
+        frozenset().union(*(use.fields for use in uses)),
+        search_path,
+        tested=tested,
+        compared=frozenset().union(*(use.equal | {join.column for join in use.joins} for use in uses)),
+    )
 
 
 def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
@@ -39,9 +67,12 @@ def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
         rows=raw["rows"],
         row_us=raw["row_us"],
         document_us=raw["document_us"],
+        tested_us=raw["tested_us"],
         sampled=raw["sampled"],
         distinct=raw["distinct"],
+        frequent=raw["frequent"],
         indexes=tuple(map(tuple, raw["indexes"])),
+        partial=tuple(map(tuple, raw["partial"])),
         can_be_shared=raw["can_be_shared"],
         moved_at=None if raw["moved_at"] is None else datetime.fromisoformat(raw["moved_at"]),
         tied_to=tuple(raw["tied_to"]),
@@ -60,7 +91,10 @@ async def advise_query(
 
     Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
     """
-    states = [await read_state(connection, use.entity_id, use.fields, search_path) for use in uses]
+    used: dict[int, list[EntityUse]] = {}
+    for use in uses:
+        used.setdefault(use.entity_id, []).append(use)
+    states = [await _read_used(connection, entity_id, each, search_path) for entity_id, each in used.items()]
     found = SuggestionEngine(policy).evaluate_query(metrics, [each for each in states if each is not None], uses)
     await remember(connection, found)
     return found

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Literal
 
 from catalog.metrics import EntityStats, MaterializationPolicy, MaterializationSuggestion, Priority, QueryMetrics
@@ -27,6 +28,10 @@ MINIMUM_GAIN = 0.3
 _MOST_GAIN = 0.95
 #: An index that leads to more than this part of the rows is not used.
 _SELECTIVE = 0.05
+#: The part of the rows that meets a condition of which nothing is known, as PostgreSQL guesses it.
+_UNKNOWN_PART = 1 / 3
+#: Columns of an index.
+_MOST_KEYS = 3
 #: Reading by an index costs a row this many times as much as reading all of them in order.
 _INDEX_COST = 4
 _ADVISED = frozenset(("SELECT", "UPDATE", "DELETE", "MERGE", "EXECUTE", "DECLARE", "COPY"))
@@ -52,12 +57,18 @@ class EntityState:
     """Measured on a sample: microseconds for one row, of which nothing is read but that it is there."""
     document_us: float = 0.0
     """Likewise, and the fields of the use in question are read. As `row_us` in dedicated storage."""
+    tested_us: float | None = None
+    """Likewise, of the fields in conditions; None where these are all."""
     sampled: int = 0
     """Rows of that sample."""
     distinct: Mapping[str, float] | None = None
     """Different values of a column, estimated; columns of which nothing is known are missing."""
+    frequent: Mapping[str, float] | None = None
+    """Of a column, how likely it is that two rows have the same value."""
     indexes: tuple[tuple[str, ...], ...] = ()
     """Key columns of each index that any statement may use: valid, and not partial."""
+    partial: tuple[tuple[str, ...], ...] = ()
+    """Of each partial index the first of its keys, and all columns that it is about."""
     can_be_shared: bool = False
     moved_at: datetime | None = None
     """When it last changed, or its storage did."""
@@ -74,6 +85,10 @@ class EntityState:
 
     def has_index(self, column: str) -> bool:
         return any(columns[:1] == (column,) for columns in self.indexes)
+
+    @property
+    def test_us(self) -> float:
+        return self.document_us if self.tested_us is None else min(self.tested_us, self.document_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,21 @@ class _Look:
     use: EntityUse
     selected: float
     """Rows that meet its own conditions."""
+    is_counted: bool
+    """Not estimated: each of them was returned or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An index that might help."""
+
+    columns: tuple[str, ...]
+    found: float
+    """Rows that it leads to."""
+    why: str
+    """What of them, behind their number."""
+    times: float = 1.0
+    """How often the rows are looked for in one statement."""
 
 
 class SuggestionEngine:
@@ -117,10 +147,9 @@ class SuggestionEngine:
             return ()
         if metrics.query_type not in _ADVISED or metrics.execution_time_ms <= 0:
             return ()
-        by_id = {state.entity_id: state for state in states}
-        looks = {
-            use.entity_id: self._look(by_id[use.entity_id], use, metrics) for use in uses if use.entity_id in by_id
-        }
+        # of a table without rows of its own, such as a partitioned one, nothing could be measured
+        by_id = {state.entity_id: state for state in states if state.sampled}
+        looks = {use.number: self._look(by_id[use.entity_id], use, metrics) for use in uses if use.entity_id in by_id}
         index = self._index(metrics, looks)
         dedicated = self._dedicated(metrics, looks)
         if index is not None and (dedicated is None or index.gain >= 0.8 * dedicated.gain):
@@ -128,11 +157,10 @@ class SuggestionEngine:
         return () if dedicated is None else (dedicated,)
 
     def _look(self, state: EntityState, use: EntityUse, metrics: QueryMetrics) -> _Look:
-        selected = state.rows * _fraction(state, use.equal)
         if use.is_plain and not use.is_limited:
-            # each row that meets the conditions was returned or changed
-            selected = min(selected, float(metrics.row_count)) if use.equal else float(metrics.row_count)
-        return _Look(state, use, selected)
+            return _Look(state, use, float(metrics.row_count), True)
+        selected = state.rows * _fraction(state, use.equal) * _UNKNOWN_PART ** (len(use.ranges) + use.has_more)
+        return _Look(state, use, selected, False)
 
     def _index(self, metrics: QueryMetrics, looks: Mapping[int, _Look]) -> Advice | None:
         best: Advice | None = None
@@ -140,19 +168,21 @@ class SuggestionEngine:
             state = look.state
             if _reads_few(look, looks) or state.rows < 1:
                 continue
-            for columns, found, condition in _candidates(look, looks):
-                if found > _SELECTIVE * state.rows:
+            for candidate in _candidates(look, looks, metrics):
+                columns, found = candidate.columns, candidate.found
+                if found > _SELECTIVE * state.rows or any(each[: len(columns)] == columns for each in state.indexes):
                     continue
-                part = min(_MOST_GAIN, 1.5 * state.rows * state.document_us / 1000 / metrics.execution_time_ms)
+                read_ms = candidate.times * state.rows * state.test_us / 1000
+                part = min(_MOST_GAIN, 1.5 * read_ms / metrics.execution_time_ms)
                 gain = part * (1 - min(1.0, _INDEX_COST * found / state.rows))
                 if gain < MINIMUM_GAIN or (best is not None and best.gain >= gain):
                     continue
                 keys = ", ".join(map(state.column, columns))
-                found_rows = "one" if found < 1.5 else _count(found)
+                times = "" if candidate.times < 1.5 else f", about {_count(candidate.times)} times"
                 evidence = (
                     f"It took {_ms(metrics.execution_time_ms)} and reads all of about {_count(state.rows)} rows of"
-                    f" {state.name}; about {found_rows} of them {'meets' if found < 1.5 else 'meet'} {condition}."
-                    f" Expected gain: about {_percent(gain)} of the time, estimated from {_us(state.document_us)} that"
+                    f" {state.name}{times}; about {candidate.why}."
+                    f" Expected gain: about {_percent(gain)} of the time, estimated from {_us(state.test_us)} that"
                     f" reading a row took in a sample of {state.sampled:,}."
                 )
                 suggestion = MaterializationSuggestion(
@@ -166,22 +196,30 @@ class SuggestionEngine:
         return best
 
     def _dedicated(self, metrics: QueryMetrics, looks: Mapping[int, _Look]) -> Advice | None:
-        costs: list[tuple[float, _Look, float]] = []
+        costs: list[tuple[float, float, _Look, float]] = []
         for look in looks.values():
             state = look.state
             if state.storage_mode != "shared":
                 continue
             read = _found_by_index(look, looks) if _reads_few(look, looks) else state.rows
-            costs.append((read * max(0.0, state.document_us - state.row_us) / 1000, look, read))
+            if _stops_early(look):
+                read = min(read, metrics.row_count)
+            # what is not in the conditions is read of those rows only that meet them
+            kept = min(read, look.selected if not look.use.is_limited else min(look.selected, metrics.row_count))
+            cost = (read * state.test_us + kept * (state.document_us - state.test_us)) / 1000
+            costs.append((max(0.0, cost - read * state.row_us / 1000), cost, look, read))
         if not costs:
             return None
         costs.sort(key=lambda each: each[0], reverse=True)
-        saved, look, read = costs[0]
+        saved, spent, look, read = costs[0]
         state = look.state
         moved = {state.name, *state.tied_to}
         # those that move with it are faster, too
-        saved += sum(cost for cost, other, _ in costs[1:] if other.state.name in moved)
-        gain = min(_MOST_GAIN, saved / metrics.execution_time_ms)
+        for more, cost, other, _ in costs[1:]:
+            if other.state.name in moved:
+                saved, spent = saved + more, spent + cost
+        # No more is saved than the share that documents have in reading them, though several processes may have read.
+        gain = min(_MOST_GAIN, saved / metrics.execution_time_ms, saved / spent if spent else 0.0)
         if gain < MINIMUM_GAIN:
             return None
         evidence = (
@@ -265,24 +303,48 @@ class SuggestionEngine:
 
 
 def _fraction(state: EntityState, columns: frozenset[str]) -> float:
-    """The part of the rows in which these columns have given values; 1 where nothing is known."""
+    """The part of the rows in which these columns have given values, more likely frequent ones than rare ones; 1 where
+    nothing is known."""
     fraction = 1.0
     for column in columns:
         different = state.different(column)
         if different:
-            fraction /= different
+            fraction *= max(1 / different, (state.frequent or {}).get(column, 0.0))
     return max(fraction, 1 / state.rows) if state.rows >= 1 else 1.0
 
 
 def _reads_few(look: _Look, looks: Mapping[int, _Look]) -> bool:
     """An index leads to the rows, as far as can be told."""
     state, use = look.state, look.use
-    if any(state.has_index(column) for column in use.equal | use.ranges):
+    if any(_leads_to_few(look, index) for index in state.indexes):
+        return True
+    if any(first in use.equal | use.ranges and {*about} <= use.fields for first, *about in state.partial):
         return True
     if use.is_limited and use.order and state.has_index(use.order[0]):
         return True
     return any(
-        state.has_index(join.column) and _is_driver(looks.get(join.other), look, join.column) for join in use.joins
+        state.has_index(join.column) and (join.is_repeated or _is_driver(looks.get(join.other), look, join.column))
+        for join in use.joins
+    )
+
+
+def _stops_early(look: _Look) -> bool:
+    """LIMIT of the first rows that come."""
+    state, use = look.state, look.use
+    in_order = not use.is_sorted or (bool(use.order) and state.has_index(use.order[0]))
+    conditions = use.has_more or use.equal or use.ranges or use.joins
+    return use.is_plain and use.is_limited and in_order and not conditions
+
+
+def _leads_to_few(look: _Look, index: tuple[str, ...]) -> bool:
+    state, use = look.state, look.use
+    given = frozenset(takewhile(use.equal.__contains__, index))
+    if index[len(given) : len(given) + 1] and index[len(given)] in use.ranges:
+        return True
+    # where nothing is known of the values, it may well
+    return bool(given) and (
+        not any(map(state.different, given))
+        or state.rows * _fraction(state, given) <= max(1.0, _SELECTIVE * state.rows)
     )
 
 
@@ -302,34 +364,59 @@ def _matched(other: _Look, look: _Look, column: str) -> float:
     return other.selected * max(1.0, look.state.rows / different)
 
 
-def _candidates(look: _Look, looks: Mapping[int, _Look]) -> list[tuple[tuple[str, ...], float, str]]:
-    """Indexes that might help: key columns, the rows that they lead to, and the condition in words."""
+def _candidates(look: _Look, looks: Mapping[int, _Look], metrics: QueryMetrics) -> list[_Candidate]:
     state, use = look.state, look.use
-    found: list[tuple[tuple[str, ...], float, str]] = []
+    found: list[_Candidate] = []
     known = [column for column in use.equal if state.different(column)]
+    known.sort(key=lambda column: (-(state.different(column) or 0), column))
+    # rows that are returned, where just the conditions told here decide that
+    counted = float(metrics.row_count) if use.is_plain and not use.has_more and not use.joins else None
+    all_equal = len(known) == len(use.equal) <= _MOST_KEYS
+    if counted is not None and use.is_limited:
+        if use.order and all_equal and not use.ranges:
+            why = f"{_rows(counted, 'is', 'are')} the first by {', '.join(map(state.column, use.order))}"
+            why += f" of those that meet {_conditions(state, known)}" if known else ""
+            found.append(_Candidate((*known, *use.order), counted, why))
+    elif counted is not None and len(use.ranges) == 1 and all_equal:
+        columns = (*known, *use.ranges)
+        found.append(_Candidate(columns, counted, f"{_rows(counted)} {_conditions(state, columns)}"))
     if known:
-        known.sort(key=lambda column: (-(state.different(column) or 0), column))
         keys = _needed(known, lambda columns: state.rows * _fraction(state, frozenset(columns)))
-        rows = min(state.rows * _fraction(state, frozenset(keys)), max(look.selected, 1.0))
-        words = " and ".join(f"the condition on {state.column(column)}" for column in keys)
+        rows = state.rows * _fraction(state, frozenset(keys))
+        if look.is_counted:
+            exact = counted is not None and not use.ranges and len(keys) == len(use.equal)
+            rows = look.selected if exact else max(rows, look.selected)
+        why = f"{_rows(rows)} {_conditions(state, keys)}"
         if use.is_limited and use.order and not set(use.order) & set(keys):
             keys = [*keys, *use.order]
-        found.append((tuple(keys), rows, words))
-    elif use.ranges and use.is_plain and not use.equal:
-        column = min(use.ranges)
-        found.append(((column,), look.selected, f"the condition on {state.column(column)}"))
+        found.append(_Candidate(tuple(keys), rows, why))
     for join in use.joins:
         other = looks.get(join.other)
-        if other is not None and not state.has_index(join.column) and _is_driver(other, look, join.column):
-            column = state.column(join.column)
-            found.append(((join.column,), _matched(other, look, join.column), f"the join on {column}"))
+        if other is None or state.has_index(join.column):
+            continue
+        matched = _matched(other, look, join.column)
+        column = state.column(join.column)
+        if join.is_repeated:
+            each = matched / max(1.0, other.selected)
+            why = f"{_rows(each)} the condition on {column} each time"
+            found.append(_Candidate((join.column,), each, why, max(1.0, other.selected)))
+        elif _is_driver(other, look, join.column):
+            found.append(_Candidate((join.column,), matched, f"{_rows(matched)} the join on {column}"))
     return found
 
 
+def _rows(number: float, one: str = "meets", more: str = "meet") -> str:
+    return f"one of them {one}" if number < 1.5 else f"{_count(number)} of them {more}"
+
+
+def _conditions(state: EntityState, columns: Sequence[str]) -> str:
+    return " and ".join(f"the condition on {state.column(column)}" for column in columns)
+
+
 def _needed(columns: list[str], rows: Callable[[list[str]], float]) -> list[str]:
-    """The first of them, and further ones as long as each at least halves what is found, three at most."""
+    """The first of them, and further ones as long as each at least halves what is found."""
     keys = columns[:1]
-    for column in columns[1:3]:
+    for column in columns[1:_MOST_KEYS]:
         if rows([*keys, column]) > max(1.0, rows(keys) / 2):
             break
         keys.append(column)

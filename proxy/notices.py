@@ -14,9 +14,10 @@ when the block ends, and behind a pipeline of several Syncs with the last of the
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import asyncpg
 import structlog
@@ -56,6 +57,11 @@ _REMEMBERED_SHAPES = 1000
 _REVIEWED_FIRST, _REVIEWED_EVERY = 60.0, 600.0
 #: Seconds that a ReadyForQuery is kept back at most.
 _PATIENCE = 2.0
+#: Seconds for which nothing is looked at after the database took longer than that, or refused: twice as long each time.
+_REST = 10.0
+_PREPARE = re.compile(
+    r"""\s*PREPARE\s*(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)\s*(?:\((?:[^()]|\([^()]*\))*\)\s*)?AS\b\s*""", re.IGNORECASE
+)
 
 # client_min_messages is not reported by ParameterStatus, and a setting of ours need not be one that PostgreSQL knows.
 _QUESTION = (
@@ -68,6 +74,10 @@ _CLOSE_BOTH = Close(PORTAL, OWN_NAME).encode() + Close(STATEMENT, OWN_NAME).enco
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
+#: An entity, what is suggested for it, and the columns of an index.
+Reason: TypeAlias = tuple[int | str, ...]
+
+
 class Slow(NamedTuple):
     """A statement that took longer than the threshold."""
 
@@ -76,6 +86,8 @@ class Slow(NamedTuple):
     tag: bytes
     #: The session's when it was run, as SQL; names that have their schema are right under any.
     search_path: str
+    #: What is known of its parameters' types.
+    param_types: tuple[int, ...] = ()
 
 
 class _Looked(NamedTuple):
@@ -102,8 +114,10 @@ class Advising:
         self._policy = policy
         self._connection: asyncpg.Connection[Any] | None = None
         self._busy = asyncio.Lock()
-        self._looked: dict[tuple[str, str, tuple[Entity, ...]], _Looked] = {}
-        self._told: dict[tuple[int, str], float] = {}
+        self._looked: dict[tuple[str, str, tuple[int, ...], tuple[Entity, ...]], _Looked] = {}
+        self._failures = 0
+        self._rests_until = 0.0  # monotonic()
+        self._told: dict[Reason, float] = {}
         #: Seconds; the relay compares each statement with it.
         self.slow_after = float("inf")
 
@@ -114,14 +128,15 @@ class Advising:
 
     async def look(self, slow: Slow, snapshot: Snapshot) -> tuple[Advice, ...]:
         """What would make it faster, as far as that has not been told lately."""
-        text, entities = named(slow.subject, snapshot)
+        _, entities = named(slow.subject, snapshot)
         if not 0 < len(entities) <= _MOST_ENTITIES:
             return ()
-        key = (text, slow.search_path, entities)
+        text = _outline(slow.subject)
+        key = (text, slow.search_path, slow.param_types, entities)
         looked = self._looked.get(key)
         if looked is None or monotonic() > looked.until:
-            if self._busy.locked():
-                return ()  # somebody else's is being looked at: the next call will do
+            if self._busy.locked() or monotonic() < self._rests_until:
+                return ()  # somebody else's is being looked at, say: the next call will do
             async with self._busy:
                 advice = await self._ask(slow, text, entities)
             if advice is None:
@@ -136,7 +151,7 @@ class Advising:
 
     async def _ask(self, slow: Slow, text: str, entities: tuple[Entity, ...]) -> tuple[Advice, ...] | None:
         known = {each.entity_id: each for each in entities}
-        uses = entity_uses(text, known)
+        uses = entity_uses(text, known, slow.param_types)
         if not uses:
             return ()
         metrics = QueryMetrics(
@@ -149,11 +164,15 @@ class Advising:
         try:
             async with asyncio.timeout(_PATIENCE):
                 connection = await self._connected()
-                return await advise_query(connection, self._policy(), metrics, uses, slow.search_path)
+                found = await advise_query(connection, self._policy(), metrics, uses, slow.search_path)
         except _FAILURES as error:
             log.warning("no advice on a slow statement", error=str(error) or type(error).__name__)
             self._drop_connection()
+            self._rests_until = monotonic() + min(_REST * 2**self._failures, _REVIEWED_EVERY)
+            self._failures += 1
             return None
+        self._failures = 0
+        return found
 
     def is_due(self, advice: Advice) -> bool:
         if self.rules.is_repeated:
@@ -208,10 +227,20 @@ class Advising:
         self._drop_connection()
 
 
-def slow_statement(subject: Subject, seconds: float, tag: bytes, knowledge: Knowledge) -> Slow:
+def names_entities(subject: Subject) -> bool:
+    """As far as can be told at once."""
+    if isinstance(subject, Passed):
+        return subject.facts.dedicated or subject.executed is not None
+    return isinstance(subject, Rewritten)
+
+
+def slow_statement(
+    subject: Subject, seconds: float, tag: bytes, knowledge: Knowledge, param_types: tuple[int, ...]
+) -> Slow:
     names = knowledge.names
     known = names is not None and not knowledge.names_dirty
-    return Slow(subject, seconds, tag, quote_names(names.search_path) if known and names is not None else "pg_catalog")
+    search_path = quote_names(names.search_path) if known and names is not None else "pg_catalog"
+    return Slow(subject, seconds, tag, search_path, param_types)
 
 
 def tell(relay: Relay, slow: list[Slow]) -> Script:
@@ -275,19 +304,35 @@ def _notice(advice: Advice, encoding: str) -> bytes:
     )
 
 
-def _reason(advice: Advice) -> tuple[int, str]:
-    return advice.entity_id, advice.suggestion.action
+def _reason(advice: Advice) -> Reason:
+    """The same for what differs in how it is written only; in the order of an index's columns chance has a part."""
+    return advice.entity_id, advice.kind, *sorted(advice.columns)
 
 
 def named(subject: Subject, snapshot: Snapshot) -> tuple[str, tuple[Entity, ...]]:
-    """A statement's text without its literals, and the entities that it names."""
+    """A statement's text without its literals, and the entities that it names; of EXECUTE, those of what it runs."""
     ids: tuple[int, ...] = ()
     text = ""
+    if isinstance(subject, Passed) and subject.executed is not None:
+        return named(subject.executed, snapshot)
     if isinstance(subject, Rewritten):
         text, ids = subject.shape, subject.entities
     elif isinstance(subject, Passed):
         sql = subject.sql.decode("utf-8", "replace")
         ids = subject.texts.entities_named(sql) if subject.facts.dedicated else ()
-        text = rewriter.shown_shape(sql) if ids else ""
+        text = subject.texts.shown_shape(sql) if ids else ""
     found = (snapshot.entities.get(each) for each in ids)
     return text, tuple(each for each in found if each is not None and not each.is_catalog)
+
+
+def _outline(subject: Subject) -> str:
+    """A statement's text with literals that tell nothing but their kind."""
+    if isinstance(subject, Rewritten):
+        text = subject.outline
+    elif not isinstance(subject, Passed):
+        return ""
+    elif subject.executed is not None:
+        return _outline(subject.executed)
+    else:
+        text = subject.texts.outline(subject.sql.decode("utf-8", "replace"))
+    return _PREPARE.sub("", text, count=1)

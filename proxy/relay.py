@@ -224,7 +224,7 @@ class Relay:
         self._slow: list[notices.Slow] | None = None
         self._pace: Pace = _NO_PACE if knowledge is None else knowledge.database.advising
         #: What the client has been advised of.
-        self.told: set[tuple[int, str]] = set()
+        self.told: set[notices.Reason] = set()
 
         self._script: Script | None = None
         self._awaited: Owed | None = None
@@ -549,7 +549,7 @@ class Relay:
                         self._free = now
                         self._record((head.subject, started, now, data[pos + 5 : after - 1], self.caller))
                         if now - started > self._pace.slow_after:
-                            self._note_slow(head.subject, now - started, data[pos + 5 : after - 1])
+                            self._note_slow(head.subject, now - started, data[pos + 5 : after - 1], head)
                 elif step is _READY:
                     if after != pos + HEADER_SIZE + 1:
                         raise MalformedMessage("ReadyForQuery has one byte")
@@ -582,7 +582,7 @@ class Relay:
                         if self.knowledge is not None and self.knowledge.command_tag is not None:
                             replaced = self._told_tag(kind)
                         if shown:
-                            self.timed(head.subject, head.started, data[pos + 5 : after - 1], now)
+                            self.timed(head.subject, head.started, data[pos + 5 : after - 1], now, head)
                     elif kind == _ROW_DESCRIPTION:
                         replaced = self._row_description(data[pos:after])
                         if head.statement is not None and not head.fate:
@@ -705,25 +705,30 @@ class Relay:
         knowledge.command_tag = None
         return told
 
-    def timed(self, subject: Subject, started: float, tag: bytes | None, now: float) -> None:
+    def timed(self, subject: Subject, started: float, tag: bytes | None, now: float, owed: Owed | None = None) -> None:
         """A statement is complete, or has failed (`tag` is None)."""
         started = max(started, self._free)
         self._free = now
         self.timings.append((subject, started, now, tag, self.caller))
+        if owed is not None and owed.runs:
+            # upstream does not tell the statements of a Query apart: each may have taken as long as all so far
+            started = owed.started
         if now - started > self._pace.slow_after and tag:
-            self._note_slow(subject, now - started, tag)
+            self._note_slow(subject, now - started, tag, owed)
 
-    def _note_slow(self, subject: Subject, seconds: float, tag: bytes) -> None:
+    def _note_slow(self, subject: Subject, seconds: float, tag: bytes, owed: Owed | None) -> None:
         slow = self._slow = self._slow or []
-        if self.knowledge is not None and len(slow) < notices.MOST_SLOW and not isinstance(subject, bytes):
-            slow.append(notices.slow_statement(subject, seconds, tag, self.knowledge))
+        if self.knowledge is not None and len(slow) < notices.MOST_SLOW and notices.names_entities(subject):
+            statement = None if owed is None else owed.statement
+            param_types = () if statement is None else statement.param_types
+            slow.append(notices.slow_statement(subject, seconds, tag, self.knowledge, param_types))
 
     def _on_run_complete(self, head: Owed, tag: bytes, now: float) -> bytes | None:
         run = head.runs[head.at] if head.at < len(head.runs) else head.runs[-1]
         head.at += 1
         if run.ours:
             return b""
-        self.timed(run.subject, head.started, tag, now)
+        self.timed(run.subject, head.started, tag, now, head)
         return None
 
     def _row_description(self, message: bytes) -> bytes | None:

@@ -23,7 +23,7 @@ back as the very object that went in. The client's text is edited, never generat
 not understood raises RewriteError.
 """
 
-from rewriter.cache import Rewriter, Rewritten, mentions_entity, rewrite, shown_shape
+from rewriter.cache import Rewriter, Rewritten, mentions_entity, outline, rewrite, shown_shape
 from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
@@ -47,6 +47,7 @@ __all__ = [
     "may_change_names",
     "mentions_entity",
     "original_position",
+    "outline",
     "rewrite",
     "shown_shape",
     "split",

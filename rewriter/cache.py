@@ -10,6 +10,7 @@ views' columns.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 _ENTRY_OVERHEAD = 600  # objects around the two texts, roughly
 _MAX_CONTEXTS = 512
 _LONGEST_SHOWN = 2_000
+_MARKS = re.compile(f"[{LITERAL_MARK}{COMMENT_MARK}]")
 
 
 class Rewritten:
@@ -79,7 +81,12 @@ class Rewritten:
     @property
     def shape(self) -> str:
         """The statement with its literals lifted out, to be shown; without comments."""
-        return self._script.shape
+        return _shown(self._script.shape)
+
+    @property
+    def outline(self) -> str:
+        """The same, but with an empty literal of its kind in the place of each; it can be parsed."""
+        return _outlined(self._script.shape, self._lifted)
 
     @property
     def touched(self) -> bool:
@@ -101,7 +108,7 @@ class _Script:
     kind: Kind
     entities: tuple[int, ...]
     prelude: str | None
-    shape: str
+    shape: str  # with its marks
     template: tuple[str | int, ...]  # pieces of the rewritten text, and which literal stands between them
     edits: tuple[Edit, ...]  # on the shape
     marks: tuple[int, ...]  # offsets of the literals in the shape
@@ -136,6 +143,33 @@ def shown_shape(sql: str, standard_conforming_strings: bool = True) -> str:
     if shaped is not None:
         return _shown(shaped[0])
     return _beginning(sql, classify(sql), standard_conforming_strings)
+
+
+def outline(sql: str, standard_conforming_strings: bool = True) -> str:
+    """As `Rewritten.outline`; empty for a text that has none."""
+    shaped = shape(sql, standard_conforming_strings) if len(sql) <= _LONGEST_SHOWN else None
+    return "" if shaped is None else _outlined(*shaped)
+
+
+def _outlined(text: str, lifted: list[str]) -> str:
+    pieces = _MARKS.split(text)
+    if len(pieces) != len(lifted) + 1:
+        return text
+    kept = [pieces[0]]
+    for literal, piece in zip(lifted, pieces[1:], strict=True):
+        kept += (_emptied(literal), piece)
+    return "".join(kept).strip()
+
+
+def _emptied(literal: str) -> str:
+    if literal.startswith(("--", "/*")):
+        return " "
+    if literal[0] in "bBxX" and literal[1:2] == "'":
+        return "B''"
+    if not (literal[0].isdigit() or literal[0] == "."):
+        return "''"
+    is_whole = literal[:2].lower() in ("0x", "0o", "0b") or not set(literal) & set(".eE")
+    return "0" if is_whole else "0.5"
 
 
 def _beginning(sql: str, kind: Kind, standard_conforming_strings: bool) -> str:
@@ -185,9 +219,8 @@ def _script(routed: Routed, key: str, lifted: list[str]) -> _Script:
         position = edit.end
     keep(len(key))
     joined = _joined(template)
-    shown = _shown(key) if lifted else key
-    size = len(key) + len(shown) + sum(len(piece) for piece in joined if isinstance(piece, str)) + _ENTRY_OVERHEAD
-    return _Script(routed.kind, routed.entities, routed.prelude, shown, joined, edits, tuple(marks), size)
+    size = len(key) + sum(len(piece) for piece in joined if isinstance(piece, str)) + _ENTRY_OVERHEAD
+    return _Script(routed.kind, routed.entities, routed.prelude, key, joined, edits, tuple(marks), size)
 
 
 def _to_shape(offset: int, spans: list[tuple[int, int]]) -> int:

@@ -5,19 +5,21 @@
 
 -- An entity as advice sees it, its name written for this search_path. Reads at most `sample` rows, and of documents only
 -- values of PostgreSQL's own types: nothing that belongs to a user is called here, where it would have the installer's
--- rights. `way_back`: whether it is worked out that the entity could be kept in shared storage.
-CREATE OR REPLACE FUNCTION kameleon.entity_facts(entity int, columns text[], path text, way_back boolean DEFAULT false, sample int DEFAULT 4000) RETURNS json
+-- rights. `tested`: columns whose reading is timed by itself. `compared`: columns of whose values it is told how they are
+-- distributed. `way_back`: whether it is worked out that the entity could be kept in shared storage.
+DROP FUNCTION IF EXISTS kameleon.entity_facts(int, text[], text, boolean, int);
+CREATE OR REPLACE FUNCTION kameleon.entity_facts(entity int, columns text[], tested text[], compared text[], path text, way_back boolean DEFAULT false, sample int DEFAULT 4000) RETURNS json
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
     stored regclass;
     total float8;
     estimates jsonb := '{}';
-    read_list text;
-    other_list text;
+    frequent jsonb := '{}';
     started timestamptz;
     row_us float8 := 0;
     document_us float8 := 0;
+    tested_us float8;
     took float8;
     found bigint := 0;
     field record;
@@ -41,31 +43,16 @@ BEGIN
     SELECT greatest(total, c.reltuples) INTO total FROM pg_class c WHERE c.oid = stored AND c.relpages >= pg_relation_size(stored) / current_setting('block_size')::int;
     total := coalesce(total, found * greatest(1, pg_relation_size(stored) / current_setting('block_size')::float8 / 64));
 
-    -- as values where PostgreSQL's own types are all that is called, as texts otherwise
-    SELECT string_agg(CASE WHEN a.attgenerated = '' AND t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace
-                           THEN format('count(v.%I)', f.field_name) END, ', ') INTO read_list
-    FROM kameleon.kdb_field_definitions f JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum JOIN pg_type t ON t.oid = a.atttypid
-    WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns);
-    SELECT string_agg(format('count(%s)', kameleon.stored_text(definition, f.attnum)), ', ') INTO other_list
-    FROM kameleon.kdb_field_definitions f JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum JOIN pg_type t ON t.oid = a.atttypid
-    WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns)
-      AND NOT (a.attgenerated = '' AND t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace);
     FOR round IN 1 .. 2 LOOP
         started := clock_timestamp();
         EXECUTE format('SELECT count(*) FROM (SELECT * FROM ONLY %s LIMIT %s) AS r', stored, sample) INTO found;
-        took := extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1);
-        row_us := CASE WHEN round = 1 THEN took ELSE least(row_us, took) END;
+        row_us := least(nullif(row_us, 0), extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1));
         IF definition.storage_mode = 'shared' THEN
-            started := clock_timestamp();
-            EXECUTE format('SELECT %s FROM (SELECT * FROM kameleon.kdb_read_%s LIMIT %s) AS v', coalesce(read_list, 'count(*)'), entity, sample);
-            took := extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1);
-            IF other_list IS NOT NULL THEN
-                started := clock_timestamp();
-                EXECUTE format('SELECT %s FROM (SELECT * FROM ONLY %s LIMIT %s) AS r', other_list, stored, sample);
-                took := took + greatest(0, extract(epoch FROM clock_timestamp() - started) * 1e6 / greatest(found, 1) - row_us);
+            document_us := least(nullif(document_us, 0), kameleon.reading_us(definition, stored, columns, sample));
+            IF tested IS NOT NULL AND NOT tested @> columns THEN
+                tested_us := least(tested_us, kameleon.reading_us(definition, stored, tested, sample));
             END IF;
         END IF;
-        document_us := CASE WHEN round = 1 THEN took ELSE least(document_us, took) END;
     END LOOP;
     IF definition.storage_mode = 'dedicated' THEN
         -- what is done with a row costs about as much as to get at it
@@ -73,22 +60,24 @@ BEGIN
     END IF;
 
     FOR field IN
-        SELECT f.field_name, f.attnum, s.n_distinct
+        SELECT f.field_name, f.attnum, s.n_distinct, s.most_common_freqs
         FROM kameleon.kdb_field_definitions f
         JOIN pg_class c ON c.oid = definition.relid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = f.field_name AND NOT s.inherited
-        WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (columns)
+        WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (compared)
     LOOP
         IF definition.storage_mode = 'shared' THEN
             -- as ANALYZE estimates it: values that were seen once tell of those that were not seen
-            EXECUTE format('SELECT count(*)::float8 AS d, count(*) FILTER (WHERE v.n = 1)::float8 AS f1, sum(v.n)::float8 AS n'
+            EXECUTE format('SELECT count(*)::float8 AS d, count(*) FILTER (WHERE v.n = 1)::float8 AS f1, sum(v.n)::float8 AS n, sum(v.n * (v.n - 1))::float8 AS pairs'
                            ' FROM (SELECT count(*) AS n FROM (SELECT %s AS value FROM (%s) AS r LIMIT %s) AS s WHERE s.value IS NOT NULL GROUP BY s.value) AS v',
                            kameleon.stored_text(definition, field.attnum), kameleon.sample_query(stored, total, sample), sample) INTO seen;
             CONTINUE WHEN coalesce(seen.n, 0) = 0;
             estimates := estimates || jsonb_build_object(field.field_name,
                 least(total, greatest(seen.d, seen.n * seen.d / greatest(seen.n - seen.f1 + seen.f1 * seen.n / greatest(total, seen.n), 1))));
+            frequent := frequent || jsonb_build_object(field.field_name, seen.pairs / greatest(seen.n * (seen.n - 1), 1));
         ELSIF field.n_distinct IS NOT NULL AND field.n_distinct <> 0 THEN
             estimates := estimates || jsonb_build_object(field.field_name, CASE WHEN field.n_distinct < 0 THEN -field.n_distinct * total ELSE field.n_distinct END);
+            frequent := frequent || jsonb_build_object(field.field_name, (SELECT coalesce(sum(u.part ^ 2), 0) FROM unnest(field.most_common_freqs) AS u (part)));
         END IF;
     END LOOP;
 
@@ -111,15 +100,54 @@ BEGIN
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN json_build_object(
         'name', shown, 'storage_mode', definition.storage_mode, 'rows', total, 'row_us', row_us, 'document_us', greatest(document_us, row_us),
-        'sampled', found, 'distinct', estimates, 'tied_to', tied,
+        'tested_us', CASE WHEN tested_us IS NOT NULL THEN greatest(tested_us, row_us) END, 'sampled', found, 'distinct', estimates, 'frequent', frequent, 'tied_to', tied,
         'quoted', (SELECT coalesce(json_object_agg(f.field_name, quote_ident(f.field_name)), '{}') FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped),
-        'indexes', (SELECT coalesce(json_agg(ARRAY(SELECT coalesce(a.attname, '') FROM unnest(x.indkey) WITH ORDINALITY AS k (attnum, number)
-                                                   LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum > 0
-                                                   WHERE k.number <= x.indnkeyatts ORDER BY k.number)), '[]')
+        'indexes', (SELECT coalesce(json_agg(kameleon.index_keys(x)), '[]')
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam
                     WHERE x.indrelid = definition.relid AND x.indisvalid AND x.indpred IS NULL AND m.amname IN ('btree', 'hash')),
+        'partial', (SELECT coalesce(json_agg((kameleon.index_keys(x))[1:1] || ARRAY(SELECT DISTINCT a.attname FROM pg_depend d
+                                              JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                                              WHERE d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = x.indrelid)), '[]')
+                    FROM pg_index x WHERE x.indrelid = definition.relid AND x.indisvalid AND x.indpred IS NOT NULL),
         'can_be_shared', can_be_shared,
         'moved_at', (SELECT max(l.changed_at) FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity));
+END
+$$;
+
+-- The key columns of an index; '' for an expression.
+CREATE OR REPLACE FUNCTION kameleon.index_keys(x pg_index) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT coalesce(a.attname, '') FROM unnest(x.indkey) WITH ORDINALITY AS k (attnum, number)
+                 LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+                 WHERE k.number <= x.indnkeyatts ORDER BY k.number)
+$$;
+
+-- Microseconds that it takes to read these columns of a row from its document, as values where PostgreSQL's own types are
+-- all that is called, as texts otherwise.
+CREATE OR REPLACE FUNCTION kameleon.reading_us(definition kameleon.kdb_entity_definitions, stored regclass, columns text[], sample int) RETURNS float8
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    read_list text;
+    other_list text;
+    started timestamptz;
+    found bigint;
+    took float8;
+BEGIN
+    SELECT string_agg(format('count(v.%I)', f.field_name), ', ') FILTER (WHERE t.is_read),
+           string_agg(format('count(%s)', kameleon.stored_text(definition, f.attnum)), ', ') FILTER (WHERE NOT t.is_read)
+    INTO read_list, other_list
+    FROM kameleon.kdb_field_definitions f JOIN pg_attribute a ON a.attrelid = definition.relid AND a.attnum = f.attnum
+    JOIN LATERAL (SELECT a.attgenerated = '' AND t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace AS is_read FROM pg_type t WHERE t.oid = a.atttypid) AS t ON true
+    WHERE f.entity_id = definition.entity_id AND NOT f.dropped AND f.field_name = ANY (columns);
+    started := clock_timestamp();
+    EXECUTE format('SELECT count(*), %s FROM (SELECT * FROM kameleon.kdb_read_%s LIMIT %s) AS v', coalesce(read_list, '0'), definition.entity_id, sample) INTO found;
+    took := extract(epoch FROM clock_timestamp() - started);
+    IF other_list IS NOT NULL THEN
+        started := clock_timestamp();
+        EXECUTE format('SELECT %s FROM (SELECT * FROM ONLY %s LIMIT %s) AS r', other_list, stored, sample);
+        took := took + extract(epoch FROM clock_timestamp() - started);
+    END IF;
+    RETURN took * 1e6 / greatest(found, 1);
 END
 $$;
 

@@ -85,18 +85,110 @@ def test_rows_that_were_returned_tell_how_selective_a_range_is():
 
 
 def test_a_join_with_few_rows_wants_an_index_on_its_column():
-    orders = replace(ALL, joins=(Join("customer_id", 2, "id"),))
+    orders = replace(ALL, joins=(Join("customer_id", 1, "id"),))
     customers = EntityUse(
-        2, frozenset({"id", "name"}), equal=frozenset({"name"}), joins=(Join("id", 1, "customer_id"),)
+        2, frozenset({"id", "name"}), number=1, equal=frozenset({"name"}), joins=(Join("id", 0, "customer_id"),)
     )
     states = [ORDERS, replace(CUSTOMERS, indexes=(("id",), ("name",)))]
     (found,) = ENGINE.evaluate_query(metrics(700, join=True), states, [orders, customers])
     assert suggested([found]) == [("index", 'CREATE INDEX ON orders ("customer_id")')]
 
 
+BY_STATUS = replace(ALL, equal=frozenset({"status"}))
+
+
+def test_rows_that_meet_all_conditions_do_not_tell_how_many_meet_one():
+    """status = 'new' AND note LIKE '%x%'"""
+    more = replace(BY_STATUS, has_more=True, is_plain=True)
+    assert "index" not in [kind for kind, _ in suggested(ENGINE.evaluate_query(metrics(700, rows=5), [ORDERS], [more]))]
+
+
+def test_a_value_that_is_rare_is_worth_an_index_and_one_that_is_frequent_is_not():
+    """Of 50,000 customers one has most of the orders."""
+    uneven = replace(ORDERS, frequent={"customer_id": 0.6})
+    use = replace(ALL, equal=frozenset({"customer_id"}))
+    plain = replace(use, is_plain=True)
+    wanted = [("index", 'CREATE INDEX ON orders ("customer_id")')]
+    assert suggested(ENGINE.evaluate_query(metrics(700, rows=20), [uneven], [plain])) == wanted
+    for rows, each in ((600_000, plain), (1, use)):
+        (found,) = ENGINE.evaluate_query(metrics(700, rows=rows), [uneven], [each])
+        assert found.kind == "materialize"
+
+
+def test_an_equality_and_a_range_want_one_index():
+    use = replace(ALL, equal=frozenset({"status"}), ranges=frozenset({"placed"}), is_plain=True)
+    found = ENGINE.evaluate_query(metrics(700, rows=100), [ORDERS], [use])
+    assert suggested(found) == [("index", 'CREATE INDEX ON orders ("status", "placed")')]
+    assert ENGINE.evaluate_query(metrics(700, rows=100), [ORDERS], [replace(use, has_more=True)])[0].kind != "index"
+
+
+def test_the_first_rows_in_an_order_want_an_index_on_that():
+    first = replace(ALL, order=("placed",), is_sorted=True, is_limited=True, is_plain=True)
+    (found,) = ENGINE.evaluate_query(metrics(700, rows=10), [ORDERS], [first])
+    assert suggested([found]) == [("index", 'CREATE INDEX ON orders ("placed")')]
+    assert 'about 10 of them are the first by "placed".' in found.suggestion.evidence
+    (found,) = ENGINE.evaluate_query(metrics(700, rows=10), [ORDERS], [replace(first, equal=frozenset({"status"}))])
+    assert suggested([found]) == [("index", 'CREATE INDEX ON orders ("status", "placed")')]
+    for other in (
+        replace(first, has_more=True),
+        replace(first, is_plain=False),
+        replace(first, ranges=frozenset({"customer_id"})),
+    ):
+        (found,) = ENGINE.evaluate_query(metrics(700, rows=10), [ORDERS], [other])
+        assert found.kind == "materialize"
+    indexed = replace(ORDERS, indexes=(("placed",),))
+    assert ENGINE.evaluate_query(metrics(700, rows=10), [indexed], [first]) == ()
+    any_rows = replace(ALL, is_limited=True, is_plain=True)
+    assert ENGINE.evaluate_query(metrics(700, rows=10), [ORDERS], [any_rows]) == ()
+
+
+def test_a_sub_select_for_each_row_wants_an_index():
+    orders = replace(ALL, number=1, joins=(Join("customer_id", 0, "id", is_repeated=True),))
+    customers = EntityUse(2, frozenset({"id"}))
+    few = replace(ORDERS, rows=2000, distinct={"customer_id": 400})
+    (found,) = ENGINE.evaluate_query(metrics(900), [few, replace(CUSTOMERS, rows=400)], [customers, orders])
+    assert suggested([found]) == [("index", 'CREATE INDEX ON orders ("customer_id")')]
+    assert "all of about 2,000 rows of orders, about 400 times" in found.suggestion.evidence
+
+
+def test_an_index_that_leads_to_many_rows_does_not_stand_in_the_way_of_a_better_one():
+    indexed = replace(ORDERS, indexes=(("id",), ("status",)))
+    use = replace(ALL, equal=frozenset({"customer_id", "status"}))
+    assert suggested(ENGINE.evaluate_query(metrics(700, rows=20), [indexed], [use]))[0][0] == "index"
+
+
+def test_a_partial_index_that_may_do_stands_in_the_way_of_another():
+    use = replace(ALL, equal=frozenset({"customer_id"}))
+    live = replace(ORDERS, partial=(("customer_id", "status"),))
+    assert ENGINE.evaluate_query(metrics(700, rows=20), [live], [use]) == ()
+    other = replace(ORDERS, partial=(("customer_id", "deleted"),))
+    assert suggested(ENGINE.evaluate_query(metrics(700, rows=20), [other], [use]))[0][0] == "index"
+
+
+def test_what_is_in_no_condition_is_read_of_few_rows():
+    """SELECT * FROM orders WHERE note ~ 'slow': its time is the condition's."""
+    state = replace(ORDERS, document_us=6.0, tested_us=0.4)
+    use = replace(ALL, tested=frozenset({"status"}), has_more=True, is_plain=True)
+    assert ENGINE.evaluate_query(metrics(3000, rows=10), [state], [use]) == ()
+    (found,) = ENGINE.evaluate_query(metrics(800, rows=10), [state], [use])
+    assert found.gain == pytest.approx(300 / 800, abs=0.01)
+    (found,) = ENGINE.evaluate_query(metrics(9000, rows=900_000), [state], [use])
+    assert found.gain > 0.5
+
+
+def test_documents_do_not_cost_more_than_they_do_though_several_processes_read_them():
+    (found,) = ENGINE.evaluate_query(metrics(200), [ORDERS], [ALL])
+    assert found.gain == pytest.approx(5 / 6)
+
+
+def test_where_nothing_could_be_measured_nothing_is_suggested():
+    use = replace(ALL, ranges=frozenset({"placed"}), is_plain=True)
+    assert ENGINE.evaluate_query(metrics(700, rows=3), [replace(ORDERS, sampled=0)], [use]) == ()
+
+
 def test_what_moves_together_gains_together():
-    orders = replace(ALL, joins=(Join("customer_id", 2, "id"),))
-    customers = EntityUse(2, frozenset({"id", "city"}), joins=(Join("id", 1, "customer_id"),))
+    orders = replace(ALL, joins=(Join("customer_id", 1, "id"),))
+    customers = EntityUse(2, frozenset({"id", "city"}), number=1, joins=(Join("id", 0, "customer_id"),))
     states = [ORDERS, replace(CUSTOMERS, indexes=(("id",),))]
     tied = ENGINE.evaluate_query(metrics(1000, join=True), states, [orders, customers])
     alone = ENGINE.evaluate_query(

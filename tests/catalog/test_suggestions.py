@@ -32,11 +32,11 @@ def shop(catalog):
     return session
 
 
-def facts(session, table, *columns, path="public"):
+def facts(session, table, *columns, path="public", tested=None):
     found = session.execute(
-        "SELECT kameleon.entity_facts(e.entity_id, %s, %s, true) FROM kameleon.kdb_entity_definitions e"
+        "SELECT kameleon.entity_facts(e.entity_id, %s, %s, %s, %s, true) FROM kameleon.kdb_entity_definitions e"
         " WHERE e.relid = %s::regclass",
-        (list(columns), path, table),
+        (list(columns), tested, list(columns), path, table),
     ).fetchone()
     return found[0] if not isinstance(found[0], str) else json.loads(found[0])
 

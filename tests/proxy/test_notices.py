@@ -123,6 +123,27 @@ def test_a_default_of_the_database_counts(wide: ProxyProcess) -> None:
             session.execute(f'ALTER DATABASE "{wide.dsn.dbname}" RESET kameleon.suggestions'.encode())
 
 
+def test_what_is_prepared_and_executed_by_sql_is_told(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session:
+        session.execute(f"PREPARE p (int, numeric(5, 2)) AS {SLOW.format('wide')} WHERE a > $1".encode())
+        for _ in range(5):
+            session.execute("EXECUTE p (0, 1)").fetchall()
+        assert told == [EXPECTED]
+
+
+def test_so_is_one_of_several_statements_in_a_query(wide: ProxyProcess) -> None:
+    client = Connection(wide.host, wide.port, SUPERUSER, wide.dsn.dbname)
+    try:
+        kinds = [
+            [event.kind for event in client.exchange(query(f"BEGIN; {SLOW.format('wide')}; COMMIT; SELECT 1"))][-2:]
+            for _ in range(5)
+        ]
+    finally:
+        client.close()
+    assert kinds.count(["NoticeResponse", "ReadyForQuery"]) == 1
+
+
 def test_a_transaction_block_is_told_when_it_ends(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:

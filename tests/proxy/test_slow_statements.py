@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from catalog.metrics import MaterializationSuggestion
+from catalog.metrics import MaterializationPolicy, MaterializationSuggestion
 from catalog.suggestion_engine import Advice
+from proxy.notices import Advising, Slow
 from proxy.wire.frontend import Query
 from tests.playbook import (
     BIND_COMPLETE,
@@ -106,3 +108,43 @@ def test_a_statement_that_names_no_entity_is_not_looked_at() -> None:
     book = slow_book()
     book.client(Query(b"SELECT 1")).upstream(done("SELECT 1"), READY).to_client(done("SELECT 1"), READY)
     assert book.shell.works == []
+
+
+def test_each_statement_of_a_query_may_be_the_slow_one() -> None:
+    """Upstream tells of all of them at once."""
+    book = slow_book()
+    book.client(Query(b"BEGIN; SELECT * FROM orders WHERE id = 1; SELECT 2; SELECT * FROM orders; COMMIT"))
+    book.upstream(done("BEGIN"), done("SELECT 1"), done("SELECT 1"), done("SELECT 1"), done("COMMIT"))
+    slow = book.relay._slow
+    assert [each.subject.outline for each in slow] == ["SELECT * FROM orders WHERE id = 0", "SELECT * FROM orders"]
+    assert slow[0].seconds > 0
+
+
+class Unreachable:
+    """A store of whose database nothing can be asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def connect(self) -> None:
+        self.asked += 1
+        raise OSError("no route to host")
+
+
+async def test_a_database_that_gives_no_answer_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = slow_book()
+    book.client(Query(b"SELECT * FROM orders WHERE id = 5"))
+    book.upstream(done("SELECT 1"))
+    (seen,) = book.relay._slow
+    store: Any = Unreachable()
+
+    async def stats_of(_: int) -> Any: ...
+
+    advising = Advising(store, MaterializationPolicy, stats_of)
+    now = monotonic()
+    monkeypatch.setattr("proxy.notices.monotonic", lambda: now)
+    slow = Slow(seen.subject, 1.0, b"SELECT 1", "public")
+    for after, asked in ((0, 1), (1, 1), (8, 1), (2, 2), (12, 2), (9, 3)):
+        now += after
+        assert await advising.look(slow, book.relay.knowledge.snapshot) == ()
+        assert store.asked == asked

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.model import Names, Snapshot
-from rewriter import RewriteError, Rewriter, rewrite
+from rewriter import RewriteError, Rewriter, outline, rewrite
 from rewriter.edits import apply
 from rewriter.lexer import COMMENT_MARK, LITERAL_MARK, shape
 from rewriter.router import QueryRouter, Routed
@@ -217,3 +217,14 @@ def test_a_mark_in_a_statement_is_nothing_special() -> None:
     for mark in ("\x01", "\x1a"):
         sql = f"SELECT * FROM orders {mark}"
         assert rewriter.rewrite(sql, SNAPSHOT, NAMES).sql is sql  # PostgreSQL cannot scan it either
+
+
+def test_an_outline_tells_only_the_kind_of_each_literal():
+    sql = "SELECT 'x', E'\\n', 1, 1_000, 0x1F, 1.5, .5, 1e5, B'1', $a$x$a$ /* c */ FROM orders -- c"
+    expected = "SELECT '', '', 0, 0, 0, 0.5, 0.5, 0.5, B'', ''   FROM orders"
+    for _ in range(2):
+        assert rewrite(sql, SNAPSHOT, NAMES).outline == expected
+    assert outline(sql) == expected
+    assert rewrite("SELECT a ? 'b' FROM orders WHERE id = $1", SNAPSHOT, NAMES).outline == (
+        "SELECT a ? '' FROM orders WHERE id = $1"
+    )
