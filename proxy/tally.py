@@ -237,7 +237,7 @@ class Tally:
             kind, text = subject.facts.kind.value, ""
             entities = subject.texts.entities_named(sql) if subject.facts.dedicated else ()
             if entities:
-                text = rewriter.shown_shape(sql)
+                text = subject.texts.shown_shape(sql)
         snapshot = None if caller.database is None else caller.database.store.snapshot
         known = {} if snapshot is None else _storage_modes(snapshot, entities)
         if not known:

@@ -142,6 +142,12 @@ class Texts:
         found = [by_name[name] for name in by_name.keys() & names_in(text, self._standard)]
         return tuple(sorted(entity.entity_id for schemas in found if len(schemas) == 1 for entity in schemas.values()))
 
+    def shown_shape(self, text: str) -> str:
+        return rewriter.shown_shape(text, self._standard)
+
+    def outline(self, text: str) -> str:
+        return rewriter.outline(text, self._standard)
+
     def _look(self, sql: bytes, key: bytes) -> Facts:
         if not self._digits_safe or len(key) > _LONGEST_REMEMBERED or _DIGITS_MATTER.search(key) is not None:
             return self._judge(sql, str)

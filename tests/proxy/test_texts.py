@@ -135,3 +135,10 @@ def test_what_is_remembered_is_never_less_than_the_truth(before: list[str], piec
     remembered, fresh = known.facts(sql), texts(ORDERS, LEDGER).facts(sql)
     for name in ("mentions", "dedicated", "changes_names", "several"):
         assert getattr(remembered, name) >= getattr(fresh, name), (name, sql, before)
+
+
+def test_no_literal_is_shown_whatever_strings_are_like():
+    sql = "SELECT * FROM ledger WHERE a = 'it\\'s' AND b = 'a \\'secret\\' b'"
+    known = texts(LEDGER, standard=False)
+    assert known.shown_shape(sql) == "SELECT * FROM ledger WHERE a = ? AND b = ?"
+    assert known.outline(sql) == "SELECT * FROM ledger WHERE a = '' AND b = ''"
