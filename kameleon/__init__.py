@@ -9,11 +9,14 @@ And the parts of the catalog that are worth having by themselves.
 
 from catalog.dedicated_tables import DedicatedTableManager
 from catalog.metrics import (
+    EntityStats,
     MaterializationPolicy,
     MaterializationSuggestion,
     QueryExecutionResult,
+    QueryMetric,
     QueryMetrics,
 )
+from catalog.metrics_collector import MetricsCollector
 from catalog.schema_engine import SchemaEngine
 from catalog.storage_migration import StorageMigration
 from catalog.suggestion_engine import SuggestionEngine
@@ -23,9 +26,12 @@ from kameleon.database import Database, open
 __all__ = [
     "Database",
     "DedicatedTableManager",
+    "EntityStats",
     "MaterializationPolicy",
     "MaterializationSuggestion",
+    "MetricsCollector",
     "QueryExecutionResult",
+    "QueryMetric",
     "QueryMetrics",
     "SchemaEngine",
     "StorageMigration",
