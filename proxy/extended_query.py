@@ -44,7 +44,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     knowledge = relay.knowledge
     sent: bytes = parse.sql
     rewritten: Rewritten | None = None
-    changes_names = ends_transaction = False
+    changes_names = ends_transaction = mutes = False
     version = 0
     at_execute: bytes | None = None
     passed: bytes | Passed = parse.sql[:LONGEST_REMEMBERED]
@@ -80,7 +80,10 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                 return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
         changes_names = text.facts.changes_names
         ends_transaction = text.facts.kind is Kind.TRANSACTION
+        mutes = text.facts.mutes
         passed = knowledge.texts.passed(parse.sql, text.facts)
+        if parse.param_types:
+            passed = passed._replace(param_types=parse.param_types)
         version = knowledge.version
     statement = Statement(
         parse.name,
@@ -93,6 +96,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
         basis=None if rewritten is None or knowledge is None else knowledge.basis(rewritten),
         changes_names=changes_names,
         ends_transaction=ends_transaction,
+        mutes=mutes,
     )
     if knowledge is not None and statement.is_special:
         statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
@@ -140,7 +144,7 @@ def on_call(relay: Relay, name: bytes, size: int, now: float) -> bool:
         knowledge.follow_store()
         if relay.careful or statement.version != knowledge.version:
             return False
-    if statement.changes_names or statement.is_special or statement.refused is not None:
+    if statement.changes_names or statement.is_special or statement.mutes or statement.refused is not None:
         return False
     rewritten = statement.rewritten
     if rewritten is not None and rewritten.prelude is not None:
@@ -186,6 +190,8 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
     statement = relay.statements.portals.get(portal)
     verdict: Verdict = None
     if statement is not None:
+        if statement.mutes:
+            relay.is_muted = True
         rewritten = statement.rewritten
         if statement.refused is not None:
             verdict = Before(refusal.in_pipeline(relay, statement.refused, statement.sql))

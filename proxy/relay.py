@@ -29,7 +29,7 @@ from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_resp
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
 from proxy.statements import Run, Statements
-from proxy.timing import is_quick
+from proxy.timing import Passed, is_quick
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Before, Refresh, Script, Settled, Verdict, Work
 from proxy.wire import backend, frontend
@@ -152,6 +152,7 @@ class Relay:
         "closing",
         "has_bound",
         "in_extended",
+        "is_muted",
         "knowledge",
         "last_change",
         "locked",
@@ -223,6 +224,8 @@ class Relay:
         #: Statements that took long, and are to be looked at before the next ReadyForQuery; and who says what is long.
         self._slow: list[notices.Slow] | None = None
         self._pace: Pace = _NO_PACE if knowledge is None else knowledge.database.advising
+        #: The client wants no suggestions in this transaction.
+        self.is_muted = False
         #: What the client has been advised of.
         self.told: set[notices.Reason] = set()
 
@@ -571,10 +574,12 @@ class Relay:
                         self.locked.clear()
                     if self._slow is not None and status == _IDLE and shown and not queue and self._script is None:
                         slow, self._slow = self._slow, None
-                        if slow:
+                        if slow and not self.is_muted:
                             self._write_client(data, start, pos)
                             start = after
                             self._run(notices.tell(self, slow))
+                    if self.is_muted and status == _IDLE and not queue:
+                        self.is_muted = False
                 elif step is _DONE:
                     if head.asked is _ASKED_EXECUTE:
                         if shown:
@@ -720,7 +725,10 @@ class Relay:
         slow = self._slow = self._slow or []
         if self.knowledge is not None and len(slow) < notices.MOST_SLOW and notices.names_entities(subject):
             statement = None if owed is None else owed.statement
-            param_types = () if statement is None else statement.param_types
+            if isinstance(subject, Passed):
+                param_types = subject.param_types
+            else:
+                param_types = () if statement is None else statement.param_types
             slow.append(notices.slow_statement(subject, seconds, tag, self.knowledge, param_types))
 
     def _on_run_complete(self, head: Owed, tag: bytes, now: float) -> bytes | None:

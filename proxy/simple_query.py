@@ -54,6 +54,8 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     refused = relay.take_refusal()
     if refused is not None:
         return refusal.of_query(relay, refused, now, text.sql)
+    if text.facts.mutes:
+        relay.is_muted = True
     if text.text is None:
         return _as_it_came(relay, knowledge, text, now)
     spans = rewriter.split(text.text, knowledge.standard_conforming_strings) if text.facts.several else []

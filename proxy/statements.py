@@ -44,6 +44,7 @@ class Statement:
         "ends_transaction",
         "executes",
         "is_special",
+        "mutes",
         "name",
         "param_types",
         "passed",
@@ -70,6 +71,7 @@ class Statement:
         changes_names: bool = False,
         ends_transaction: bool = False,
         prepared_by_sql: bool = False,
+        mutes: bool = False,
     ) -> None:
         self.name = name
         self.sql = sql
@@ -87,6 +89,8 @@ class Statement:
         #: BEGIN, COMMIT and their like: what SET LOCAL did may end with it.
         self.ends_transaction = ends_transaction
         self.prepared_by_sql = prepared_by_sql
+        #: The client wants no suggestions in the transaction in which it is run.
+        self.mutes = mutes
         #: May be PREPARE, EXECUTE, DEALLOCATE or DISCARD.
         self.is_special = sql.lstrip()[:1] in _SPECIAL
         #: EXECUTE: the name of the statement that it runs.

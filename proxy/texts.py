@@ -40,12 +40,25 @@ _DIGITS_MATTER = re.compile(rb"[uU]&[\"']|\$[A-Za-z_\x80-\xff$]")
 # Encodings in which a digit's byte may be a part of another character.
 _DIGITS_INSIDE = frozenset({"gb18030", "johab"})
 
+# Wanting no notices to the end of the transaction. (As a function, or inside one, it is not seen.)
+_MUTES = re.compile(r"\bSET\s+LOCAL\s+(?:client_min_messages|kameleon\s*\.\s*suggestions)\b", re.IGNORECASE)
 #: DEALLOCATE, DISCARD, EXECUTE, PREPARE: the names that they give and take are kept track of.
 _KEPT_TRACK_OF = frozenset({Kind.DEALLOCATE, Kind.DISCARD, Kind.EXECUTE, Kind.PREPARE})
 
 
 class Facts:
-    __slots__ = ("changes_names", "dedicated", "direct", "is_quick", "is_shape", "kind", "mentions", "plain", "several")
+    __slots__ = (
+        "changes_names",
+        "dedicated",
+        "direct",
+        "is_quick",
+        "is_shape",
+        "kind",
+        "mentions",
+        "mutes",
+        "plain",
+        "several",
+    )
 
     def __init__(
         self,
@@ -56,6 +69,7 @@ class Facts:
         changes_names: bool,
         several: bool,
         is_shape: bool = False,
+        mutes: bool = False,
     ) -> None:
         self.kind = kind
         #: All texts that they are remembered for have one shape: what differs is no part of a name.
@@ -70,7 +84,9 @@ class Facts:
         self.changes_names = changes_names
         #: There may be more than one statement in it.
         self.several = several
-        special = changes_names or several or kind in _KEPT_TRACK_OF
+        #: The client wants no suggestions in this transaction.
+        self.mutes = mutes
+        special = changes_names or several or mutes or kind in _KEPT_TRACK_OF
         #: Nothing is to be done about it, as long as nothing else is going on.
         self.plain = not (mentions or special)
         #: It only has to be rewritten.
@@ -174,6 +190,7 @@ class Texts:
             dedicated=dedicated,
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
+            mutes=_MUTES.search(text) is not None,
         )
 
 

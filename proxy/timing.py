@@ -32,6 +32,8 @@ class Passed(NamedTuple):
     facts: Facts
     #: Of EXECUTE: the prepared statement, whose entities these are.
     executed: Passed | Rewritten | None = None
+    #: What the client said of its parameters' types.
+    param_types: tuple[int, ...] = ()
 
 
 #: A statement: the client's bytes, where nobody needs to know more of it, or what was made of them.

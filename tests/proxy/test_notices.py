@@ -154,6 +154,23 @@ def test_a_transaction_block_is_told_when_it_ends(wide: ProxyProcess) -> None:
         assert told == [EXPECTED]
 
 
+@pytest.mark.parametrize("setting", ["client_min_messages = error", "kameleon.suggestions = off"])
+@pytest.mark.parametrize("prepared", [False, True])
+def test_set_local_is_for_its_block(wide: ProxyProcess, setting: str, prepared: bool) -> None:
+    session, told = connected(wide)
+    with session:
+        for _ in range(3):
+            session.execute("BEGIN")
+            session.execute(f"SET LOCAL {setting}".encode(), prepare=prepared)
+            run_slow(session, "wide")
+            session.execute("COMMIT")
+        assert told == []
+        session.execute("BEGIN")
+        run_slow(session, "wide")
+        session.execute("COMMIT")
+        assert told == [EXPECTED]
+
+
 def test_names_in_the_hint_are_those_of_the_session(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:

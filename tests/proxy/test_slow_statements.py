@@ -10,12 +10,14 @@ import pytest
 from catalog.metrics import MaterializationPolicy, MaterializationSuggestion
 from catalog.suggestion_engine import Advice
 from proxy.notices import Advising, Slow
-from proxy.wire.frontend import Query
+from proxy.wire.frontend import Bind, Execute, Parse, Query
 from tests.playbook import (
     BIND_COMPLETE,
     CLOSE_COMPLETE,
+    FLUSH,
     PARSE_COMPLETE,
     READY,
+    SYNC,
     done,
     entity,
     error,
@@ -27,9 +29,9 @@ from tests.playbook import (
 ADVICE = Advice(1, "materialize", 0.5, 100.0, MaterializationSuggestion("orders", "why", "figures", "CALL it()", "low"))
 
 
-def slow_book(*found: Advice) -> Any:
+def slow_book(*found: Advice, storage_mode: str = "shared") -> Any:
     """A conversation in which every statement takes too long, and this is found of it."""
-    book = playbook(entity())
+    book = playbook(entity(storage_mode=storage_mode))
     assert book.knowledge is not None
     advising: Any = book.knowledge.database.advising
     advising.slow_after = -1.0
@@ -118,6 +120,15 @@ def test_each_statement_of_a_query_may_be_the_slow_one() -> None:
     slow = book.relay._slow
     assert [each.subject.outline for each in slow] == ["SELECT * FROM orders WHERE id = 0", "SELECT * FROM orders"]
     assert slow[0].seconds > 0
+
+
+@pytest.mark.parametrize("mode", ["shared", "dedicated"])
+@pytest.mark.parametrize("asked", [(Execute(b""), SYNC), (FLUSH, Execute(b""), SYNC)])
+def test_the_types_of_parameters_are_known_of_it(mode: str, asked: tuple[Any, ...]) -> None:
+    book = slow_book(storage_mode=mode)
+    book.client(Parse(b"", b"SELECT * FROM orders WHERE id = $1", (1700,)), Bind(b"", b""), *asked)
+    book.upstream(PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1"))
+    assert [each.param_types for each in book.relay._slow] == [(1700,)]
 
 
 class Unreachable:

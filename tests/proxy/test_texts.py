@@ -137,6 +137,22 @@ def test_what_is_remembered_is_never_less_than_the_truth(before: list[str], piec
         assert getattr(remembered, name) >= getattr(fresh, name), (name, sql, before)
 
 
+@pytest.mark.parametrize(
+    ("sql", "mutes"),
+    [
+        ("SET LOCAL client_min_messages = error", True),
+        ("begin; set local kameleon.suggestions to off; select 1", True),
+        ("SET client_min_messages = error", False),
+        ("SELECT 'SET LOCAL client_min_messages = error'", False),
+        ("SET LOCAL work_mem = '1MB'", False),
+    ],
+)
+def test_what_wants_no_notices_in_its_transaction(sql, mutes):
+    facts = texts(ORDERS).facts(sql.encode())
+    assert facts.mutes is mutes
+    assert not (facts.mutes and facts.plain)
+
+
 def test_no_literal_is_shown_whatever_strings_are_like():
     sql = "SELECT * FROM ledger WHERE a = 'it\\'s' AND b = 'a \\'secret\\' b'"
     known = texts(LEDGER, standard=False)
