@@ -118,6 +118,8 @@ _ASKED_EXECUTE = Asked.EXECUTE
 _ENDS_CYCLE = (SYNC, FLUSH)
 _TIMED = frozenset({Asked.QUERY, Asked.EXECUTE, Asked.CALL})
 _SHOWN = frozenset({Fate.FORWARD, Fate.PART})
+#: Seconds, of a statement whose answer came together with the one before it.
+_NO_TIME = 1e-6
 #: The SQLSTATE field of the database's word that this session changed an entity.
 _PRIVATE_INFO = b"CKDB01\0"
 
@@ -135,6 +137,7 @@ class Relay:
         "_client_streaming",
         "_cycle",
         "_free",
+        "_is_apart",
         "_pace",
         "_record",
         "_refusal",
@@ -188,6 +191,8 @@ class Relay:
         self.caller = caller
         #: When upstream was last known to be through with a statement: the next one begins then, if it was sent before.
         self._free = 0.0
+        #: Behind that was a Sync or Flush: what came in the same chunk as its answer had no part in its time.
+        self._is_apart = True
         #: Upstream may be keeping the answer to an Execute to itself, up to the next Sync or Flush.
         self._unflushed = False
         #: None where Kameleon is not installed: then nothing is rewritten.
@@ -549,7 +554,10 @@ class Relay:
                         started = head.started
                         if started < self._free:
                             started = self._free
+                            if started >= now:
+                                started = now - _NO_TIME
                         self._free = now
+                        self._is_apart = True
                         self._record((head.subject, started, now, data[pos + 5 : after - 1], self.caller))
                         if now - started > self._pace.slow_after:
                             self._note_slow(head.subject, now - started, data[pos + 5 : after - 1], head)
@@ -712,8 +720,12 @@ class Relay:
 
     def timed(self, subject: Subject, started: float, tag: bytes | None, now: float, owed: Owed | None = None) -> None:
         """A statement is complete, or has failed (`tag` is None)."""
+        is_apart = owed is not None and not owed.runs and self.timings.is_precise and not is_quick(subject)
         started = max(started, self._free)
+        if started >= now and (is_apart or self._is_apart):
+            started = now - _NO_TIME
         self._free = now
+        self._is_apart = is_apart
         self.timings.append((subject, started, now, tag, self.caller))
         if owed is not None and owed.runs:
             # upstream does not tell the statements of a Query apart: each may have taken as long as all so far

@@ -91,6 +91,18 @@ def pipelined_behind_quick_ones(connection, sql):
         connection.execute(sql)
 
 
+def pipelined_before_quick_ones(connection, sql):
+    for _ in range(20):
+        connection.execute("SELECT id FROM t WHERE id = 1")
+    time.sleep(1)  # until they are known to be
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        connection.execute(sql)
+        for _ in range(3):
+            connection.execute("SELECT id FROM t WHERE id = 1")
+        connection.execute("COMMIT")
+
+
 def not_yet_synced(connection, sql):
     """The client waits before it says that it wants the answer."""
     connection.pgconn.enter_pipeline_mode()
@@ -124,6 +136,7 @@ FORMS = (
     binary,
     pipelined,
     pipelined_behind_quick_ones,
+    pipelined_before_quick_ones,
     not_yet_synced,
     parsed_early,
     copied_out,

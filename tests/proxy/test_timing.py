@@ -110,6 +110,28 @@ def test_an_execute_that_is_known_to_be_quick_is_not_flushed_but_before_one_that
     script.client(*CYCLE, *CYCLE, SYNC).to_upstream(*CYCLE, *CYCLE, SYNC)
 
 
+def test_what_came_in_one_chunk_with_a_statement_that_was_flushed_has_no_part_in_its_time():
+    """A quick one behind a slow one is answered before the slow one's answer has been read."""
+    slow = [Parse(b"", b"SELECT slow"), Bind(b"", b""), Execute(b"")]
+    complete = [PARSE_COMPLETE, BIND_COMPLETE, done("SELECT 1")]
+    script = playbook(entity(), precise=True)
+    assert script.knowledge is not None
+    for quick in (False, True):
+        script.knowledge.texts.facts(b"SELECT 1").is_quick = quick
+        script.client(*slow, *CYCLE, *CYCLE, SYNC).upstream(*complete * 3, READY)
+        durations = [ended - started for _, started, ended, _, _ in script.tally.timings.take()]
+        assert durations[0] > durations[1] > 0
+        assert sum(durations[1:]) < 1e-5
+
+
+def test_statements_of_one_query_share_a_chunk():
+    script = playbook(entity(), precise=True).client(Query(b"SELECT 1; SELECT 2; SELECT * FROM orders"))
+    script.upstream(*[done("SELECT 1")] * 3, READY)
+    durations = [ended - started for _, started, ended, _, _ in script.tally.timings.take()]
+    assert durations[0] > 0
+    assert durations[1:] == [0, 0]
+
+
 def test_what_waits_is_bounded_and_so_is_each_statement():
     timings, woken = Timings(2, lambda: woken.append(True)), []
     caller = Caller(None, None, "", "")
