@@ -32,3 +32,19 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- What is compiled, run as text or written out of the catalogs here is read and written alike, whatever sessions say of
+-- strings. Not so what makes itself for each entity, which has no such strings, and procedures, which could not commit.
+DO $$
+DECLARE
+    own regprocedure;
+BEGIN
+    FOR own IN
+        SELECT p.oid FROM pg_proc p
+        WHERE p.pronamespace = 'kameleon'::regnamespace AND p.prokind = 'f' AND p.proname !~ '^kdb_.*_[0-9]+$'
+          AND (p.prosrc ~ E'\\\\' OR (p.proconfig IS NOT NULL AND p.prosrc ~ '\mEXECUTE\M|\mpg_get_'))
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET standard_conforming_strings = on', own);
+    END LOOP;
+END
+$$;
