@@ -97,7 +97,7 @@ $$;
 -- Drops the days before this one; how many tables that were. A partition that somebody reads is left for the next time:
 -- waiting for it would hold up everybody who comes after.
 CREATE OR REPLACE FUNCTION kameleon.drop_metric_days(before date) RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     old regclass;
@@ -119,6 +119,7 @@ BEGIN
     END LOOP;
     BEGIN
         DELETE FROM kameleon.kdb_statement_shapes s WHERE s.last_seen < before;
+        DELETE FROM kameleon.kdb_suggestions s WHERE s.last_suggested < before;
     EXCEPTION WHEN lock_not_available THEN
         NULL;
     END;

@@ -198,6 +198,8 @@ CREATE VIEW kameleon.suggestions WITH (security_barrier) AS
            s.priority, s.gain, s.times, s.first_suggested, s.last_suggested
     FROM kameleon.kdb_suggestions s JOIN kameleon.kdb_entity_definitions e USING (entity_id)
     WHERE kameleon.may_see(e.relid)
+      -- not with columns that have other names now, or are gone
+      AND s.columns <@ ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = e.relid AND a.attnum > 0 AND NOT a.attisdropped)
       AND CASE s.kind WHEN 'materialize' THEN e.storage_mode = 'shared'
                       WHEN 'dematerialize' THEN e.storage_mode = 'dedicated'
                       -- until there is one that begins with these columns

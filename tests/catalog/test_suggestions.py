@@ -226,6 +226,19 @@ def test_suggestions_are_shown_until_they_are_followed(shop):
     assert rows(shop, shown) == rows(shop, "SELECT * FROM kameleon.materialization_candidates") == []
 
 
+def test_suggestions_that_nothing_speaks_for_any_longer_are_not_shown(shop):
+    shown = "SELECT action FROM kameleon.suggestions"
+    shop.execute(ADD, ("index", ["customer_id", "status"], "high"))
+    shop.execute("ALTER TABLE orders RENAME COLUMN status TO state")
+    assert rows(shop, shown) == []
+    shop.execute(ADD, ("materialize", [], "medium"))
+    assert len(rows(shop, shown)) == 1
+    shop.execute("SELECT kameleon.drop_metric_days((now() AT TIME ZONE 'UTC')::date)")
+    assert len(rows(shop, shown)) == 1
+    shop.execute("SELECT kameleon.drop_metric_days((now() AT TIME ZONE 'UTC')::date + 1)")
+    assert rows(shop, shown) == []
+
+
 def test_suggestions_are_shown_to_those_who_may_see_the_entity(catalog, shop):
     shop.execute(ADD, ("materialize", [], "medium"))
     shop.execute("CREATE ROLE sug_reader LOGIN")
