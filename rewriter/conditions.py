@@ -114,8 +114,8 @@ def entity_uses(text: str, entities: Mapping[int, Entity], param_types: Sequence
     """`text`: a statement's outline. `entities`: those that it names. `param_types`: what is known of $1, $2, ..."""
     try:
         statements = _POSTGRES.parse(text)
-    except (SqlglotError, RecursionError):
-        return ()
+    except (SqlglotError, RecursionError, TypeError, ValueError, AttributeError):
+        return ()  # it fails in ways of its own, too: on `s ?# '[(0,1),(1,0)]'`, say
     if len(statements) != 1 or not isinstance(statements[0], _STATEMENTS):
         return ()
     return _Reader(entities, param_types).read(statements[0])
@@ -165,7 +165,9 @@ class _Reader:
         if where is not None:
             scope.conditions += (_Condition(each, frozenset()) for each in _conjuncts(where.this))
 
-    def _source(self, source: exp.Expr, scope: _Scope, ctes: set[str]) -> list[_Use | None]:
+    def _source(self, source: object, scope: _Scope, ctes: set[str]) -> list[_Use | None]:
+        if not isinstance(source, exp.Expr):
+            return [None]  # "DELETE t", without FROM
         alias = source.args.get("alias")
         called = _name(alias.this) if alias is not None and alias.this is not None else ""
         if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table) and not called:

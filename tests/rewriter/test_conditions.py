@@ -217,7 +217,15 @@ def test_what_hides_an_entity_is_not_taken_for_it():
 
 
 @pytest.mark.parametrize(
-    "sql", ["", "SELEC * FROM orders", "CREATE INDEX ON orders (id)", "SELECT 1; SELECT 2 FROM orders"]
+    "sql",
+    [
+        "",
+        "SELEC * FROM orders",
+        "CREATE INDEX ON orders (id)",
+        "SELECT 1; SELECT 2 FROM orders",
+        "DELETE orders",
+        "SELECT s ?# lseg '' FROM orders",
+    ],
 )
 def test_a_text_that_is_not_understood_has_no_uses(sql):
     assert entity_uses(sql, ENTITIES) == ()
