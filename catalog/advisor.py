@@ -55,8 +55,12 @@ async def _read_used(
         frozenset().union(*(use.fields for use in uses)),
         search_path,
         tested=tested,
-        compared=frozenset().union(*(use.equal | {join.column for join in use.joins} for use in uses)),
+        compared=frozenset().union(*(_compared(use) for use in uses)),
     )
+
+
+def _compared(use: EntityUse) -> frozenset[str]:
+    return use.equal | use.ranges | {*use.order} | {join.column for join in use.joins}
 
 
 def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
@@ -71,6 +75,7 @@ def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
         sampled=raw["sampled"],
         distinct=raw["distinct"],
         frequent=raw["frequent"],
+        unfit=frozenset(raw["unfit"]),
         indexes=tuple(map(tuple, raw["indexes"])),
         partial=tuple(map(tuple, raw["partial"])),
         can_be_shared=raw["can_be_shared"],

@@ -65,6 +65,8 @@ class EntityState:
     """Different values of a column, estimated; columns of which nothing is known are missing."""
     frequent: Mapping[str, float] | None = None
     """Of a column, how likely it is that two rows have the same value."""
+    unfit: frozenset[str] = frozenset()
+    """Columns that an index does not take: their values have no order, or are too long."""
     indexes: tuple[tuple[str, ...], ...] = ()
     """Key columns of each index that any statement may use: valid, and not partial."""
     partial: tuple[tuple[str, ...], ...] = ()
@@ -170,6 +172,8 @@ class SuggestionEngine:
                 continue
             for candidate in _candidates(look, looks, metrics):
                 columns, found = candidate.columns, candidate.found
+                if not state.unfit.isdisjoint(columns):
+                    continue
                 if found > _SELECTIVE * state.rows or any(each[: len(columns)] == columns for each in state.indexes):
                     continue
                 read_ms = candidate.times * state.rows * state.test_us / 1000

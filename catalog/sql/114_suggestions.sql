@@ -16,6 +16,7 @@ DECLARE
     total float8;
     estimates jsonb := '{}';
     frequent jsonb := '{}';
+    unfit text[] := '{}';
     started timestamptz;
     row_us float8 := 0;
     document_us float8 := 0;
@@ -24,6 +25,7 @@ DECLARE
     found bigint := 0;
     field record;
     seen record;
+    longest int;
     shown text;
     tied text[];
     can_be_shared boolean := false;
@@ -60,24 +62,36 @@ BEGIN
     END IF;
 
     FOR field IN
-        SELECT f.field_name, f.attnum, s.n_distinct, s.most_common_freqs
+        SELECT f.field_name, f.attnum, s.n_distinct, s.most_common_freqs, a.atttypid, kameleon.is_sortable(a.atttypid) AS is_sortable
         FROM kameleon.kdb_field_definitions f
         JOIN pg_class c ON c.oid = definition.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = f.attnum
         LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = f.field_name AND NOT s.inherited
         WHERE f.entity_id = entity AND NOT f.dropped AND f.field_name = ANY (compared)
     LOOP
+        longest := 0;
         IF definition.storage_mode = 'shared' THEN
             -- as ANALYZE estimates it: values that were seen once tell of those that were not seen
-            EXECUTE format('SELECT count(*)::float8 AS d, count(*) FILTER (WHERE v.n = 1)::float8 AS f1, sum(v.n)::float8 AS n, sum(v.n * (v.n - 1))::float8 AS pairs'
-                           ' FROM (SELECT count(*) AS n FROM (SELECT %s AS value FROM (%s) AS r LIMIT %s) AS s WHERE s.value IS NOT NULL GROUP BY s.value) AS v',
+            EXECUTE format('SELECT count(*)::float8 AS d, count(*) FILTER (WHERE v.n = 1)::float8 AS f1, sum(v.n)::float8 AS n, sum(v.n * (v.n - 1))::float8 AS pairs, max(v.size) AS size'
+                           ' FROM (SELECT count(*) AS n, octet_length(s.value) AS size FROM (SELECT %s AS value FROM (%s) AS r LIMIT %s) AS s WHERE s.value IS NOT NULL GROUP BY s.value) AS v',
                            kameleon.stored_text(definition, field.attnum), kameleon.sample_query(stored, total, sample), sample) INTO seen;
-            CONTINUE WHEN coalesce(seen.n, 0) = 0;
-            estimates := estimates || jsonb_build_object(field.field_name,
-                least(total, greatest(seen.d, seen.n * seen.d / greatest(seen.n - seen.f1 + seen.f1 * seen.n / greatest(total, seen.n), 1))));
-            frequent := frequent || jsonb_build_object(field.field_name, seen.pairs / greatest(seen.n * (seen.n - 1), 1));
-        ELSIF field.n_distinct IS NOT NULL AND field.n_distinct <> 0 THEN
-            estimates := estimates || jsonb_build_object(field.field_name, CASE WHEN field.n_distinct < 0 THEN -field.n_distinct * total ELSE field.n_distinct END);
-            frequent := frequent || jsonb_build_object(field.field_name, (SELECT coalesce(sum(u.part ^ 2), 0) FROM unnest(field.most_common_freqs) AS u (part)));
+            longest := seen.size;
+            IF seen.n > 0 THEN
+                estimates := estimates || jsonb_build_object(field.field_name,
+                    least(total, greatest(seen.d, seen.n * seen.d / greatest(seen.n - seen.f1 + seen.f1 * seen.n / greatest(total, seen.n), 1))));
+                frequent := frequent || jsonb_build_object(field.field_name, seen.pairs / greatest(seen.n * (seen.n - 1), 1));
+            END IF;
+        ELSE
+            IF field.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bytea'::regtype) THEN
+                EXECUTE format('SELECT max(octet_length(r.%1$I)) FROM (SELECT %1$I FROM ONLY %2$s LIMIT %3$s) AS r', field.field_name, stored, sample / 10) INTO longest;
+            END IF;
+            IF field.n_distinct <> 0 THEN
+                estimates := estimates || jsonb_build_object(field.field_name, CASE WHEN field.n_distinct < 0 THEN -field.n_distinct * total ELSE field.n_distinct END);
+                frequent := frequent || jsonb_build_object(field.field_name, (SELECT coalesce(sum(u.part ^ 2), 0) FROM unnest(field.most_common_freqs) AS u (part)));
+            END IF;
+        END IF;
+        IF NOT field.is_sortable OR longest > 2000 THEN
+            unfit := unfit || field.field_name::text;
         END IF;
     END LOOP;
 
@@ -100,7 +114,7 @@ BEGIN
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN json_build_object(
         'name', shown, 'storage_mode', definition.storage_mode, 'rows', total, 'row_us', row_us, 'document_us', greatest(document_us, row_us),
-        'tested_us', CASE WHEN tested_us IS NOT NULL THEN greatest(tested_us, row_us) END, 'sampled', found, 'distinct', estimates, 'frequent', frequent, 'tied_to', tied,
+        'tested_us', CASE WHEN tested_us IS NOT NULL THEN greatest(tested_us, row_us) END, 'sampled', found, 'distinct', estimates, 'frequent', frequent, 'unfit', unfit, 'tied_to', tied,
         'quoted', (SELECT coalesce(json_object_agg(f.field_name, quote_ident(f.field_name)), '{}') FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped),
         'indexes', (SELECT coalesce(json_agg(kameleon.index_keys(x)), '[]')
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam
@@ -112,6 +126,16 @@ BEGIN
         'can_be_shared', can_be_shared,
         'moved_at', (SELECT max(l.changed_at) FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity));
 END
+$$;
+
+-- Whether there can be an index on a column of a type.
+CREATE OR REPLACE FUNCTION kameleon.is_sortable(column_type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.typtype IN ('e', 'r', 'm') OR (t.typcategory = 'A' AND kameleon.is_sortable(t.typelem)) OR EXISTS (
+        SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+        WHERE m.amname = 'btree' AND o.opcdefault
+          AND (o.opcintype = t.oid OR EXISTS (SELECT FROM pg_cast c WHERE c.castsource = t.oid AND c.casttarget = o.opcintype AND c.castmethod = 'b' AND c.castcontext = 'i')))
+    FROM pg_type t WHERE t.oid = kameleon.base_type(column_type)
 $$;
 
 -- The key columns of an index; '' for an expression.

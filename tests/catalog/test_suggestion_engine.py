@@ -76,6 +76,12 @@ def test_an_index_that_is_there_is_not_suggested_nor_is_one_that_leads_to_many_r
     assert found.kind == "materialize"
 
 
+def test_an_index_that_cannot_be_made_is_not_suggested():
+    use = replace(ALL, equal=frozenset({"customer_id"}))
+    (found,) = ENGINE.evaluate_query(metrics(700), [replace(ORDERS, unfit=frozenset({"customer_id"}))], [use])
+    assert found.kind == "materialize"
+
+
 def test_rows_that_were_returned_tell_how_selective_a_range_is():
     use = replace(ALL, ranges=frozenset({"placed"}), is_plain=True)
     (found,) = ENGINE.evaluate_query(metrics(700, rows=1200), [ORDERS], [use])

@@ -54,6 +54,25 @@ def test_facts_of_documents(shop):
     assert facts(shop, "orders", path="pg_catalog")["name"] == "public.orders"
 
 
+@pytest.mark.parametrize("storage", ["shared", "dedicated"])
+def test_facts_tell_which_columns_no_index_takes(catalog, storage):
+    session = catalog.session(storage=storage)
+    fit = [
+        *("t text", "v varchar(9)", "c char(3)", "a int[]", "r int4range", "m moods", "d names", "u uuid", "j jsonb"),
+        *("i inet", "y timestamptz"),
+    ]
+    unfit = ["p point", "b box", "x json", "pa point[]", "l text"]
+    session.execute("CREATE TYPE moods AS ENUM ('glad')")
+    session.execute("CREATE DOMAIN names AS text")
+    session.execute(f"CREATE TABLE kinds ({', '.join(fit + unfit)})")
+    target = catalog.views("kinds")["insert"] if storage == "shared" else "kinds"
+    session.execute(
+        f"INSERT INTO {target} (t, l) SELECT 'short', repeat(md5(n::text), 100) FROM generate_series(1, 9) n"
+    )
+    columns = [each.split()[0] for each in fit + unfit]
+    assert sorted(facts(session, "kinds", *columns)["unfit"]) == ["b", "l", "p", "pa", "x"]
+
+
 def test_facts_of_a_table_tell_whether_there_is_a_way_back(shop):
     shop.execute("CALL kameleon.materialize_entity('orders')")
     shop.execute("ANALYZE orders")
