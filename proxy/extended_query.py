@@ -26,7 +26,7 @@ from rewriter import Kind, RewriteError
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
-    from proxy.texts import Text
+    from proxy.texts import Facts, Text
     from rewriter import Rewritten
 
 # Entries that carry nothing of their own are shared by all sessions: nobody waits for them.
@@ -44,7 +44,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     knowledge = relay.knowledge
     sent: bytes = parse.sql
     rewritten: Rewritten | None = None
-    changes_names = ends_transaction = mutes = False
+    facts: Facts | None = None
     version = 0
     at_execute: bytes | None = None
     passed: bytes | Passed = parse.sql[:LONGEST_REMEMBERED]
@@ -78,9 +78,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
                 return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
-        changes_names = text.facts.changes_names
-        ends_transaction = text.facts.kind is Kind.TRANSACTION
-        mutes = text.facts.mutes
+        facts = text.facts
         passed = knowledge.texts.passed(parse.sql, text.facts)
         if parse.param_types:
             passed = passed._replace(param_types=parse.param_types)
@@ -94,9 +92,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
         rewritten=rewritten,
         version=version,
         basis=None if rewritten is None or knowledge is None else knowledge.basis(rewritten),
-        changes_names=changes_names,
-        ends_transaction=ends_transaction,
-        mutes=mutes,
+        facts=facts,
     )
     if knowledge is not None and statement.is_special:
         statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
@@ -209,7 +205,8 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
                 assert relay.knowledge is not None
                 prelude = prelude_of(relay, relay.knowledge, rewritten) or ""
                 verdict = _prelude(relay, prelude.encode(relay.knowledge.codec))
-        relay.note_change(owed, statement.changes_names, statement.ends_transaction)
+        if statement.facts is not None:
+            relay.note_change(owed, statement.facts)
         if relay.knowledge is not None and statement.is_special:
             note_prepared(relay, owed, relay.knowledge.texts.text(statement.sql), rewritten)
     relay.pipeline.queue.append(owed)

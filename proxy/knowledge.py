@@ -43,6 +43,7 @@ class Basis(NamedTuple):
 class Knowledge:
     __slots__ = (
         "_base",
+        "_known",
         "_made_temporary",
         "_moved",
         "_temporary",
@@ -73,6 +74,8 @@ class Knowledge:
         self.changed_in_transaction = False
         #: Entities that this session's open transaction made or changed.
         self.touched: set[int] = set()
+        #: Of these, what was asked and has not changed since.
+        self._known: dict[int, Entity | None] = {}
         #: Some of them are not in `snapshot` yet: until they are, any text may mention one.
         self.unknown = False
         #: What to tell the client of the running command, where the one that was sent for it has another tag.
@@ -96,6 +99,7 @@ class Knowledge:
         """Take up the store's snapshot, if it has a new one. Cheap when it has not: called for every statement."""
         before = self._base
         if self.database.store.snapshot is not before:
+            self._known.clear()
             self._take_committed()
             self._look_for_moves(before)
             self.unknown = bool(self.touched) or self._made_temporary
@@ -120,8 +124,13 @@ class Knowledge:
             self.snapshot = self.snapshot.with_changes(hidden)
         self._read_texts()
 
-    def spoil(self) -> None:
-        """Names may resolve differently from now on, and what a transaction made of its entities may be undone."""
+    def spoil(self, is_undone: bool = False) -> None:
+        """Names may resolve differently from now on.
+
+        `is_undone`: what the transaction made of its entities may be undone, too, which nobody tells.
+        """
+        if is_undone:
+            self._known.clear()
         self.names_dirty = True
         self.unknown = self.unknown or bool(self.touched)
         self.changed_in_transaction = True
@@ -134,6 +143,7 @@ class Knowledge:
             return
         if message.isascii() and message.isdigit():
             self.touched.add(int(message))
+            self._known.pop(int(message), None)
             self.unknown = True
         elif message == "temporary":
             self._made_temporary = self.unknown = True
@@ -150,11 +160,12 @@ class Knowledge:
         self._take_committed()
         self.unknown = self._made_temporary
         self.touched.clear()
+        self._known.clear()
         self.spoil()
         self.changed_in_transaction = False
 
     def question(self) -> bytes:
-        return session_state_sql(self.touched, self._moved).encode()
+        return session_state_sql(self.touched - self._known.keys(), self._moved).encode()
 
     def learn(self, answer: str) -> None:
         names, changes = parse_session_state(answer)
@@ -163,10 +174,11 @@ class Knowledge:
         self.unknown = False
         self._made_temporary = False
         self._temporary = {id_: each for id_, each in changes.items() if each is not None and each.is_temporary}
+        self._known.update((id_, changes[id_]) for id_ in self.touched & changes.keys())
         if self._moved:
             unseen = unseen_entities(answer)
             self._moved = {id_: xid for id_, xid in self._moved.items() if id_ in unseen}
-        self._see(changes)
+        self._see(self._known | changes)
         self.version += 1
 
     def basis(self, rewritten: Rewritten) -> Basis | None:

@@ -186,7 +186,7 @@ class _Pieces:
         owed.runs = runs
         if keep_completion:
             owed.frames = self._held
-        relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
+        relay.note_change(owed, text.facts)
         note_prepared(relay, owed, text, rewritten)
         return (yield from self._wait_for(owed, sent.encode(knowledge.codec)))
 

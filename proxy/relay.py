@@ -44,12 +44,14 @@ from proxy.wire.backend import (
 from proxy.wire.fields import MalformedMessage
 from proxy.wire.framing import HEADER_SIZE, unpack_header
 from proxy.wire.frontend import FLUSH, LENGTH_LIMITS, PORTAL, SYNC, Describe, Execute, Frontend
+from rewriter import Kind
 
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
     from proxy.tally import Caller
+    from proxy.texts import Facts
     from proxy.timing import Subject, Timings
 
 
@@ -837,13 +839,16 @@ class Relay:
         knowledge = self.knowledge
         return knowledge is not None and (knowledge.changed_in_transaction or self.status == backend.FAILED_TRANSACTION)
 
-    def note_change(self, owed: Owed, changes_names: bool, ends_transaction: bool = False) -> None:
+    def note_change(self, owed: Owed, facts: Facts) -> None:
         """Names may mean something else once this has been answered."""
         knowledge = self.knowledge
-        if knowledge is not None and (changes_names or (ends_transaction and knowledge.changed_in_transaction)):
+        if knowledge is not None and (
+            facts.changes_names or (knowledge.changed_in_transaction and facts.kind is Kind.TRANSACTION)
+        ):
             self.last_change = owed
             self.careful = True
-            knowledge.spoil()
+            # of DDL it is told which entities it changes
+            knowledge.spoil(is_undone=facts.kind is not Kind.DDL or facts.several)
 
     def refuse_next(self, shown: bytes) -> None:
         """The message that is looked at again after the script is to fail with this error."""

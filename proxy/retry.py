@@ -208,7 +208,7 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
         lead = rewritten.prelude + "; "
         sent = lead + sent
         again.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
-    relay.note_change(again, text.facts.changes_names)
+    relay.note_change(again, text.facts)
     relay.inject(Query(sent.encode(knowledge.codec)).encode(), again)
 
 

@@ -85,7 +85,7 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     owed.started = now
     owed.subject = knowledge.texts.passed(text.sql, text.facts)
     owed.runs = runs
-    relay.note_change(owed, text.facts.changes_names, text.facts.kind is Kind.TRANSACTION)
+    relay.note_change(owed, text.facts)
     if text.facts.kind is Kind.EXECUTE:
         relay.used.add(UNTOLD)
         owed.subject = as_executed(relay, owed.subject, executed_name(knowledge, text))
@@ -118,7 +118,7 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         sent = lead + sent
         owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
     if not text.facts.direct:
-        relay.note_change(owed, text.facts.changes_names)
+        relay.note_change(owed, text.facts)
         note_prepared(relay, owed, text, rewritten)
     note_declared(relay, rewritten, text.text)
     due = analysis.is_due(relay, rewritten)
@@ -172,6 +172,6 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
     owed = Owed(Asked.QUERY)
     owed.started = now
     owed.runs = tuple(runs)
-    relay.note_change(owed, text.facts.changes_names)
+    relay.note_change(owed, text.facts)
     relay.pipeline.queue.append(owed)
     return query("".join(pieces).encode(knowledge.codec))

@@ -14,6 +14,7 @@ from rewriter import Kind
 if TYPE_CHECKING:
     from proxy.knowledge import Basis
     from proxy.pipeline import Owed
+    from proxy.texts import Facts
     from proxy.timing import Passed, Subject
     from rewriter import Rewritten
 
@@ -41,8 +42,8 @@ class Statement:
         "basis",
         "changes_names",
         "described",
-        "ends_transaction",
         "executes",
+        "facts",
         "is_special",
         "mutes",
         "name",
@@ -68,10 +69,8 @@ class Statement:
         rewritten: Rewritten | None,
         version: int,
         basis: Basis | None = None,
-        changes_names: bool = False,
-        ends_transaction: bool = False,
+        facts: Facts | None = None,
         prepared_by_sql: bool = False,
-        mutes: bool = False,
     ) -> None:
         self.name = name
         self.sql = sql
@@ -85,12 +84,12 @@ class Statement:
         self.version = version
         #: What names meant when it was rewritten; None when no name in it was an entity's.
         self.basis = basis
-        self.changes_names = changes_names
-        #: BEGIN, COMMIT and their like: what SET LOCAL did may end with it.
-        self.ends_transaction = ends_transaction
+        #: Of its text; None where Kameleon is not installed.
+        self.facts = facts
+        self.changes_names = facts is not None and facts.changes_names
         self.prepared_by_sql = prepared_by_sql
         #: The client wants no suggestions in the transaction in which it is run.
-        self.mutes = mutes
+        self.mutes = facts is not None and facts.mutes
         #: May be PREPARE, EXECUTE, DEALLOCATE or DISCARD.
         self.is_special = sql.lstrip()[:1] in _SPECIAL
         #: EXECUTE: the name of the statement that it runs.

@@ -180,6 +180,34 @@ def test_a_transaction_sees_its_own_entity():
     script.client(Query(READ)).to_upstream(Query(READ))
 
 
+def test_a_transaction_asks_once_for_each_change_of_an_entity():
+    first, second = (as_json(entity(entity_id=each, name=f"t{each}")) for each in (17, 18))
+    script = playbook().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(b"CREATE TABLE t17 (id int)")).upstream(change(17), done("CREATE TABLE"), IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    script.client(Query(b"CREATE TABLE t18 (id int)")).to_upstream(question(17))
+    script.upstream(answer(entities={17: first}, ready=IN_TRANSACTION)).to_upstream(Query(b"CREATE TABLE t18 (id int)"))
+    script.upstream(change(18), done("CREATE TABLE"), IN_TRANSACTION)
+    script.client(Query(b"COMMENT ON TABLE t17 IS 'x'")).to_upstream(question(18))
+    script.upstream(answer(entities={18: second}, ready=IN_TRANSACTION))
+    script.to_upstream(Query(b"COMMENT ON TABLE t17 IS 'x'")).upstream(change(17), done("COMMENT"), IN_TRANSACTION)
+    script.client(Query(b"SELECT * FROM t17, t18")).to_upstream(question(17))
+    script.upstream(answer(entities={17: first}, ready=IN_TRANSACTION))
+    script.to_upstream(Query(b"SELECT * FROM kameleon.kdb_read_17 AS t17, kameleon.kdb_read_18 AS t18"))
+    script.upstream(done("SELECT 0"), IN_TRANSACTION).client(Query(b"ROLLBACK TO a"))
+    script.upstream(done("ROLLBACK"), IN_TRANSACTION).to_upstream(Query(b"ROLLBACK TO a"))
+    script.client(Query(b"SELECT * FROM t17")).to_upstream(question(17, 18))
+
+
+def test_a_transaction_asks_again_when_others_have_changed_entities():
+    script = playbook().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(b"CREATE TABLE orders (id int)")).upstream(change(17), done("CREATE TABLE"), IN_TRANSACTION)
+    script.client(Query(READ)).upstream(answer(entities={17: as_json(entity())}, ready=IN_TRANSACTION))
+    script.upstream(done("SELECT 0"), IN_TRANSACTION).catalog_moves(entity(entity_id=18, name="items"))
+    script._sent_to_upstream.clear()
+    script.client(Query(READ)).to_upstream(question(17))
+
+
 def test_a_change_of_search_path_is_noticed():
     script = playbook(entity()).client(Query(b"SET search_path = archive")).upstream(done("SET"), READY)
     script.to_upstream(Query(b"SET search_path = archive")).client(Query(READ)).to_upstream(question())
