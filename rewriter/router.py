@@ -37,7 +37,13 @@ _SHOWING_TEXTS = frozenset(("pg_prepared_statements", "pg_cursors"))
 TELL_TEXTS = "SELECT what the client wrote"
 #: Statements in which a function that tells of storage is told of the documents. Not DDL, likewise.
 _CALLERS = _READERS | _QUERIES
-_UTILITIES = {Kind.TRUNCATE: truncate, Kind.LOCK: lock, Kind.VACUUM: vacuum, Kind.SET: set_constraints}
+_UTILITIES = {
+    Kind.TRUNCATE: truncate,
+    Kind.LOCK: lock,
+    Kind.VACUUM: vacuum,
+    Kind.SET: set_constraints,  # a comment may stand before the second word
+    Kind.SET_CONSTRAINTS: set_constraints,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class QueryRouter:
 
 def _concerns_all(kind: Kind, names_within: set[str], snapshot: Snapshot) -> bool:
     """SET CONSTRAINTS of a foreign key; REASSIGN OWNED, which names no table."""
-    if kind is Kind.SET:
+    if kind in (Kind.SET, Kind.SET_CONSTRAINTS):
         return bool(snapshot.foreign_keys.keys() & names_within)
     return kind is Kind.DDL and not names_within.isdisjoint(NAMING_NO_TABLE)
 

@@ -24,6 +24,7 @@ class Kind(Enum):
     DDL = "DDL"
     TRANSACTION = "TRANSACTION"
     SET = "SET"
+    SET_CONSTRAINTS = "SET CONSTRAINTS"
     SHOW = "SHOW"
     DISCARD = "DISCARD"
     EXPLAIN = "EXPLAIN"
@@ -92,6 +93,11 @@ _BY_FIRST_WORD = {
     "do": Kind.DO,
 }
 
+_BY_SECOND_WORD = {
+    Kind.PREPARE: {"transaction": Kind.TRANSACTION},
+    Kind.SET: {"constraints": Kind.SET_CONSTRAINTS},
+}
+
 # Comments are rare before a statement and nest: those the pattern does not follow go to the tokenizer.
 _FIRST_WORD = re.compile(r"(?:[ \t\n\r\f\v(]++|--[^\r\n]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/)*+([A-Za-z]++)?")
 _SECOND_WORD = re.compile(r"[ \t\n\r\f\v]++([A-Za-z]++)")
@@ -107,10 +113,10 @@ def classify(sql: str) -> Kind:
     if word == "with":
         return _classify_with(sql)
     kind = _BY_FIRST_WORD.get(word, Kind.UTILITY)
-    if kind is Kind.PREPARE and found is not None:
+    if kind in _BY_SECOND_WORD and found is not None:
         second = _SECOND_WORD.match(sql, found.end())
-        if second is not None and second.group(1).lower() == "transaction":
-            return Kind.TRANSACTION
+        if second is not None:
+            return _BY_SECOND_WORD[kind].get(second.group(1).lower(), kind)
     return kind
 
 

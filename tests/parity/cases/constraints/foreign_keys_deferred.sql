@@ -209,3 +209,28 @@ rollback;
 -- ordered
 select * from chi order by 1;
 drop table par, chi;
+
+-- A key that the transaction itself has made is set by its name, too.
+create table node (id int primary key);
+insert into node values (1);
+begin;
+alter table node add up int constraint upwards references node deferrable initially deferred;
+set constraints upwards immediate;
+insert into node values (2, 7);
+rollback;
+begin;
+alter table node add up int constraint upwards references node deferrable initially deferred;
+set constraints upwards immediate;
+update node set up = 1;
+create index node_up on node (up);
+commit;
+alter table node drop up;
+begin;
+-- batch
+alter table node add up int constraint "Upwards" references node deferrable initially deferred; set constraints "Upwards" immediate;
+
+update node set up = 1;
+create index node_up on node (up);
+insert into node values (3, 8);
+rollback;
+drop table node;
