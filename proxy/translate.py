@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from proxy.statements import Run
     from proxy.timing import Subject
 
-_OURS = (b"kdb_", b"kameleon", b"subfield ", STALE_SQLSTATE.encode(), b"cannot PREPARE a transaction that has executed")
+_OURS = (
+    b"kdb_",
+    b"kameleon",
+    b"subfield ",
+    b"EventTriggerInvoke ",
+    STALE_SQLSTATE.encode(),
+    b"cannot PREPARE a transaction that has executed",
+)
 
 # kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns and foreign keys carry one
 # of their own.
@@ -64,7 +71,7 @@ def translate_diagnostic(
     if moved and "P" in fields:
         _move_position(fields, subject, runs)
     if any(mark in message for mark in _OURS):
-        if came.kind == Backend.NOTICE_RESPONSE and not _leave_out_cascades(fields):
+        if came.kind == Backend.NOTICE_RESPONSE and (_is_our_debugging(fields) or not _leave_out_cascades(fields)):
             return b""
         _translate_fields(fields, knowledge)
     shown = {code: text.encode(knowledge.codec, "surrogateescape") for code, text in fields.items()}
@@ -273,6 +280,21 @@ def _part(found: re.Match[str], entity: Entity | None) -> str | None:
 
 def _column(entity: Entity, attnum: int) -> str | None:
     return next((field.name for field in entity.fields if field.attnum == attnum), None)
+
+
+def _is_our_debugging(fields: dict[str, str]) -> bool:
+    """What PostgreSQL says below NOTICE of what our functions do, and of the objects that go along with a table."""
+    if fields.get("V") != "DEBUG":
+        return False
+    message = fields.get("M", "")
+    innermost = fields.get("W", "").split("\n", 1)[0]
+    return (
+        # names its function by number: another one's is left out with ours
+        message.startswith("EventTriggerInvoke ")
+        or (message.startswith("drop auto-cascades to ") and ("kdb_" in message or "kameleon" in message))
+        or "kdb_" in innermost
+        or "kameleon." in innermost
+    )
 
 
 def _leave_out_cascades(fields: dict[str, str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -535,3 +535,37 @@ def test_other_encodings(target: Target, people: None) -> None:
         connection.commit()
     if target.proxied:
         assert {"Élodie", "Jürgen"} <= {document["name"] for document in target.documents("people")}
+
+
+def test_what_is_said_below_notice_is_said_of_the_clients_own(make_target: Callable[[str], Target]) -> None:
+    statements = (
+        "CREATE TABLE told (id int PRIMARY KEY, n int DEFAULT 1)",
+        "CREATE TABLE told_of (id int GENERATED ALWAYS AS IDENTITY, told int REFERENCES told CHECK (told > 0))",
+        "INSERT INTO told VALUES (1, 2), (2, 3)",
+        "INSERT INTO told_of (told) VALUES (1), (2)",
+        "UPDATE told SET n = n + 1 WHERE id = 1 RETURNING *",
+        "ALTER TABLE told ADD COLUMN x int DEFAULT 7",
+        "ALTER TABLE told ADD CHECK (n > 0), ALTER COLUMN x SET NOT NULL",
+        "ALTER TABLE told ALTER COLUMN x TYPE bigint",
+        "CREATE INDEX told_n ON told (n)",
+        "CREATE VIEW telling AS SELECT id, x FROM told",
+        "SELECT * FROM telling",
+        "UPDATE telling SET x = 1 WHERE id = 2",
+        "DROP VIEW telling",
+        "TRUNCATE told CASCADE",
+        "DROP TABLE told_of, told",
+    )
+
+    def said(target: Target) -> list[tuple[str, str]]:
+        notices: list[str | None] = []
+        with psycopg.connect(target.url, autocommit=True) as connection:
+            connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+            connection.execute("SET client_min_messages = debug1")
+            told = []
+            for statement in statements:
+                connection.execute(statement.encode())
+                told += [(statement, notice) for notice in notices if notice and not notice.startswith("rehashing ")]
+                notices.clear()
+        return told
+
+    assert said(make_target("proxied")) == said(make_target("direct"))

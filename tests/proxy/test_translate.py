@@ -173,6 +173,28 @@ def test_cascades():
     assert shown(notice("00000", "drop cascades to view v"))["M"] == "drop cascades to view v"
 
 
+@pytest.mark.parametrize(
+    ("message", "context"),
+    [
+        ("EventTriggerInvoke 16500", None),
+        ("drop auto-cascades to trigger kameleon_guard on table orders", None),
+        ("drop auto-cascades to type kameleon.kdb_rec_17", "PL/pgSQL function f() line 3 at SQL statement"),
+        ('relation "kdb_records_17_3" does not exist', "PL/pgSQL function kameleon.drop_entity(integer) line 9 at IF"),
+    ],
+)
+def test_debugging_of_ours_is_left_out(message: str, context: str | None) -> None:
+    fields = {} if context is None else {"W": context}
+    assert shown(notice("00000", message, "DEBUG", **fields)) is None
+
+
+def test_debugging_of_the_clients_is_shown() -> None:
+    context = "PL/pgSQL function f(integer) line 3 at RAISE\nPL/pgSQL function kameleon.kdb_row_17() line 1 at IF"
+    came = shown(notice("00000", "checked by kameleon", "DEBUG", W=context))
+    assert came is not None
+    assert (came["M"], came["W"]) == ("checked by kameleon", context.split("\n")[0])
+    assert shown(notice("00000", "drop auto-cascades to type t", "DEBUG")) is not None
+
+
 def test_a_list_names_the_table_once():
     objects = ("table orders", "view kameleon.kdb_read_17", "table kameleon.kdb_records_17_3", "table other")
     detail = "\n".join(f"privileges for {name}" for name in objects)
