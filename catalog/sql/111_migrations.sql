@@ -256,6 +256,8 @@ DECLARE
     rows_from regclass;
     rows_to regclass;
     density float8;
+    -- rows that are copied at a time, and so for how long a writer may wait: fewer where they have much beside them
+    most_rows int;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = (migration).entity_id;
     IF (migration).direction = 'shared' AND NOT kameleon.build_beside((migration).call_id) THEN
@@ -271,11 +273,13 @@ BEGIN
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
     SELECT CASE WHEN c.reltuples > 0 THEN c.reltuples / greatest(c.relpages, 1) ELSE kameleon.row_density(rows_from) END INTO density FROM pg_class c WHERE c.oid = rows_from;
+    most_rows := greatest(1, least((migration).batch_size, 1048576 * density * (pg_relation_size(rows_from) / current_setting('block_size')::int)
+                                                           / greatest(pg_table_size(rows_from) - pg_relation_size(rows_from) - 1048576, 1)));
     UPDATE kameleon.kdb_migrations m
     SET source = rows_from, target = rows_to, source_file = pg_relation_filenode(rows_from), target_file = pg_relation_filenode(rows_to),
         blocks = pg_relation_size(rows_from) / current_setting('block_size')::int,
         rows_total = density * (pg_relation_size(rows_from) / current_setting('block_size')::int),
-        stretch = least(65536, greatest(1, m.batch_size / greatest(density, 1))),
+        batch_size = most_rows, stretch = least(65536, greatest(1, most_rows / greatest(density, 1))),
         -- a row that was deleted before is still seen by older snapshots, also where nothing is left to be copied
         copied_by = pg_current_xact_id()
     WHERE m.migration_id = (migration).migration_id RETURNING m.* INTO migration;

@@ -159,3 +159,18 @@ def test_an_index_is_built_concurrently(
     session.execute("CREATE UNIQUE INDEX late ON t ((id / 1))")
     with pytest.raises(psycopg.errors.UniqueViolation):
         session.execute("INSERT INTO t VALUES (1, 1)")
+
+
+def test_a_batch_has_few_rows_where_they_are_large(session: Session) -> None:
+    """Whoever changes one of them waits for its batch."""
+    session.execute("CREATE TABLE t (id int PRIMARY KEY, words text)")
+    session.execute(
+        "INSERT INTO t SELECT i, (SELECT string_agg(md5(i || ' ' || j), '') FROM generate_series(1, 1500) AS j)"
+        " FROM generate_series(1, 200) AS i"
+    )
+    known = session.execute("SELECT id, md5(words) FROM t ORDER BY id").fetchall()
+    for each in DIRECTIONS:
+        session.execute(f"CALL kameleon.{each}('t')".encode())
+        assert session.execute("SELECT id, md5(words) FROM t ORDER BY id").fetchall() == known
+        ((size,),) = session.execute("SELECT min(batch_size) FROM kameleon.migrations").fetchall()
+        assert size < 50
