@@ -149,8 +149,11 @@ class Texts:
         return self.passed(sql, self.facts(sql))
 
     def mentions(self, text: str) -> bool:
-        """Whether any identifier in it is a shared entity's name."""
-        return not self._shared.isdisjoint(names_in(text, self._standard))
+        """Whether any identifier in it is the name of an entity that the rewriter must see to."""
+        names = names_in(text, self._standard)
+        if not self._shared.isdisjoint(names):
+            return True
+        return not self._dedicated.isdisjoint(names) and _has_prelude(rewriter.classify(text), text)
 
     def entities_named(self, text: str) -> tuple[int, ...]:
         """By their names alone: an entity that shares its name with one in another schema is not told."""
@@ -182,16 +185,21 @@ class Texts:
         names = set(map(as_compared, written))
         kind = rewriter.classify(text)
         dedicated = not names.isdisjoint(map(as_compared, self._dedicated))
+        shared = not names.isdisjoint(map(as_compared, self._shared))
         return Facts(
             kind,
             is_shape=as_compared is _without_digits and names == written,
-            # COPY of a dedicated table has something put before it
-            mentions=not names.isdisjoint(map(as_compared, self._shared)) or (dedicated and kind is Kind.COPY),
+            mentions=shared or (dedicated and _has_prelude(kind, text)),
             dedicated=dedicated,
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
             mutes=_MUTES.search(text) is not None,
         )
+
+
+def _has_prelude(kind: Kind, text: str) -> bool:
+    """Whether something may have to be put before a statement about dedicated tables."""
+    return kind is Kind.COPY or rewriter.may_read_only(text)
 
 
 def _without_digits(name: str) -> str:

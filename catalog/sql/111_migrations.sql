@@ -108,7 +108,8 @@ BEGIN
                CASE WHEN t.relid = relation THEN why ELSE format('a foreign key ties it to "%s"', definition.entity_name) END,
                kameleon.acting_role(), pg_backend_pid(), a.backend_start, a.query_start
         FROM unnest(tied) AS t, pg_stat_activity a WHERE a.pid = pg_backend_pid()
-        ORDER BY t.relid <> relation, t.entity_id;
+        -- in one order, whichever of them it was called for
+        ORDER BY t.entity_id;
     EXCEPTION WHEN unique_violation THEN
         -- somebody else's began in the same moment
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table "%s" is being moved to another storage', entity_name),

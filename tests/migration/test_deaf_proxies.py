@@ -27,6 +27,8 @@ USES = {
     "DELETE FROM t WHERE id = 7 RETURNING n": [(1,)],
     "INSERT INTO t VALUES (7, 5) ON CONFLICT (id) DO UPDATE SET n = 9 RETURNING n": [(9,)],
     "INSERT INTO t VALUES (1001, 5) RETURNING n": [(5,)],
+    "SELECT count(*), sum(n) FROM ONLY t": [(1000, 1000)],
+    "WITH a AS (TABLE ONLY public.t) SELECT count(*), sum(a.n) FROM a JOIN ONLY (t) USING (id)": [(1000, 1000)],
     "UPDATE ONLY t SET n = n + 1 WHERE id = 7 RETURNING n": [(2,)],
     "WITH gone AS (DELETE FROM ONLY t WHERE id = 7 RETURNING n) TABLE gone": [(1,)],
     "TABLE t LIMIT 0": [],
