@@ -114,8 +114,9 @@ KINDS = {
     ),
     "columns named like words and variables of PL/pgSQL": Kind(
         (
-            "CREATE TABLE thing (begin int, by int, declare int, execute text, foreach int, if int, loop int, while int,"
-            ' "end" int GENERATED ALWAYS AS (begin + by) STORED, kdb_old int, kdb_kept int, PRIMARY KEY (begin, kdb_old))',
+            "CREATE TABLE thing (begin int, by int, declare int, execute text, foreach int, if int, loop int,"
+            ' while int, "end" int GENERATED ALWAYS AS (begin + by) STORED, kdb_old int, kdb_kept int,'
+            " PRIMARY KEY (begin, kdb_old))",
         ),
         ("INSERT INTO thing (begin, kdb_old, by, loop) SELECT i, i % 3, i, i FROM generate_series(1, 300) AS i",),
         (

@@ -82,7 +82,9 @@ def test_the_sequence_of_an_interrupted_batch_is_ahead(
         session.execute("CALL kameleon.pause_migration('t')")
         until(session, RUNNING.format("requested = 'pause'"))
         time.sleep(0.5)
-        superuser.execute("SELECT setval(('kameleon.kdb_progress_' || entity_id)::regclass, 1 << 30) FROM kameleon.entities")
+        superuser.execute(
+            "SELECT setval(('kameleon.kdb_progress_' || entity_id)::regclass, 1 << 30) FROM kameleon.entities"
+        )
         session.execute(f"UPDATE t SET n = 1 WHERE id = {ROWS}".encode())
         session.execute(f"DELETE FROM t WHERE id = {ROWS - 1}".encode())
         with pytest.raises(psycopg.errors.SerializationFailure), holder.transaction():

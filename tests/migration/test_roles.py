@@ -33,7 +33,9 @@ def _as(role: str, dsn: str) -> str:
 def owner(roles: None, database: Database, session_of: Callable[[str], Session]) -> Session:
     """Has a table, with a constraint and an index over a function of its own."""
     owner = session_of(_as(OWNER, database.proxied))
-    owner.execute("CREATE FUNCTION who(int) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN current_user; END'")
+    owner.execute(
+        "CREATE FUNCTION who(int) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN current_user; END'"
+    )
     owner.execute(f"CREATE TABLE t (id int PRIMARY KEY, n int CHECK (who(n) IN ('{OWNER}', '{WRITER}')))".encode())
     owner.execute("CREATE INDEX ON t (who(id))")
     owner.execute(f"INSERT INTO t SELECT i, 0 FROM generate_series(1, {ROWS}) AS i".encode())
