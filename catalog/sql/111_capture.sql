@@ -171,7 +171,7 @@ $$;
 
 -- After a TRUNCATE that fires no trigger of the documents' table: what was copied of them goes, too.
 CREATE OR REPLACE FUNCTION kameleon.empty_target(entity int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET session_replication_role = 'replica' SET kameleon.internal = 'on' AS $$
 BEGIN
     IF to_regproc('kameleon.kdb_clear_' || entity) IS NOT NULL THEN
         EXECUTE format('SELECT kameleon.%I()', 'kdb_clear_' || entity);

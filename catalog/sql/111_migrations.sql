@@ -368,6 +368,8 @@ BEGIN
         PERFORM kameleon.enter_phase((migration).migration_id, 'waiting');
         RETURN 0;
     END IF;
+    -- before the stretch: a transaction that has emptied the table may yet want to lock one
+    PERFORM kameleon.refuse_other_files(migration);
     IF NOT pg_try_advisory_xact_lock((migration).source::int, lock_number) THEN
         BEGIN
             PERFORM set_config('lock_timeout', '100ms', true);
@@ -377,7 +379,6 @@ BEGIN
             RETURN kameleon.try_later(migration, 'waiting for transactions that write to it');
         END;
     END IF;
-    PERFORM kameleon.refuse_other_files(migration);
     -- a batch is a stretch of blocks, or where a single block holds more rows than that, some of its rows
     EXECUTE format('SELECT count(*) AS rows, max(kameleon.place(r.ctid)) AS last FROM (SELECT ctid FROM ONLY %s WHERE ctid >= $1 AND ctid < $2 ORDER BY ctid LIMIT $3) AS r', (migration).source::regclass)
     INTO found USING kameleon.place_tid(first_place), kameleon.place_tid((block + 1) * 1024), (migration).batch_size;

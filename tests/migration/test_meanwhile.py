@@ -176,3 +176,21 @@ def test_a_batch_has_few_rows_where_they_are_large(session: Session) -> None:
         assert session.execute("SELECT id, md5(words) FROM t ORDER BY id").fetchall() == known
         ((size,),) = session.execute("SELECT min(batch_size) FROM kameleon.migrations").fetchall()
         assert size < 50
+
+
+def test_a_transaction_empties_the_table_and_writes_on(
+    procedure: str, session: Session, database: Database, session_of: Callable[[str], Session]
+) -> None:
+    """The copying waits for it, and may not hold what it wants."""
+    holder, mover, writer = (session_of(database.proxied) for _ in range(3))
+    with held_in("copying", session, holder, procedure, mover) as call:
+        session.execute("CALL kameleon.pause_migration('t')")
+        until(session, RUNNING.format("requested = 'pause'"))
+        with writer.transaction():
+            writer.execute("TRUNCATE t")
+            writer.execute("INSERT INTO t VALUES (1, 0)")
+            session.execute("CALL kameleon.resume_migration('t')")
+            time.sleep(0.5)
+            writer.execute("UPDATE t SET n = n + 1")
+    assert call.ended_with() == "55000"
+    assert session.execute("TABLE t").fetchall() == [(1, 1)]
