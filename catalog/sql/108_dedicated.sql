@@ -47,6 +47,8 @@ BEGIN
             THEN 'a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts or kdb_paths'
         WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
             THEN 'it has no columns'
+        WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
+            THEN 'all its columns are generated'
         WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = kameleon.base_type(a.atttypid)
                      JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))

@@ -461,3 +461,15 @@ select * from c1;
 select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('cw'::regclass, 'cx'::regclass) order by 1;
 drop table cw, cx, cy, c1;
 drop function cf;
+
+-- Nothing but generated columns
+create table made (a int generated always as (1) stored);
+insert into made default values;
+insert into made values (default), (default) returning *;
+create table leaving (a int, b int generated always as (2) stored);
+insert into leaving values (1);
+alter table leaving drop column a;
+insert into leaving default values;
+select * from leaving;
+alter table leaving add column c text default 'c';
+select * from leaving;
