@@ -6,20 +6,18 @@ port: the proxy's socket is a Unix socket in a directory of its own, which only 
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
-import structlog
 
 from catalog.install import install
 from catalog.metrics import MaterializationSuggestion, QueryExecutionResult
 from catalog.suggestion_notices import suggestion_in
 from proxy.in_process import PORT, InProcessServer
+from proxy.logs import configure_quietly
 from proxy.service import upstream_dsn
 from proxy.settings import Settings
 from proxy.upstream import UpstreamAddress
@@ -35,11 +33,7 @@ async def open(
 
     Raises: catalog.install.InstallError; asyncpg.PostgresError, OSError for a role that cannot log in.
     """
-    if not structlog.is_configured():
-        structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
+    configure_quietly()
     chosen = Settings(upstream=dsn, **settings)
     upstream = upstream_dsn(chosen)
     await install(str(upstream))
