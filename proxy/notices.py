@@ -264,7 +264,7 @@ def tell(relay: Relay, slow: list[Slow]) -> Script:
         rows = [frame for frame in execute.frames or () if frame[0] == Backend.DATA_ROW]
         if execute.outcome is Outcome.DONE and rows and _wants_it(DataRow.decode(rows[0][5:]).values, advising.rules):
             for reason, advice in due.items():
-                if advising.is_due(advice):
+                if advising.is_due(advice) and _can_be_written(advice, knowledge.codec):
                     relay.told.add(reason)
                     advising.told(advice)
                     relay.write_client(_notice(advice, knowledge.codec))
@@ -288,6 +288,15 @@ def _wants_it(values: tuple[bytes | None, ...], rules: NoticeRules) -> bool:
         return False
     session_user, current_user, application = who
     return rules.quiet_roles.isdisjoint((session_user, current_user)) and application not in rules.quiet_applications
+
+
+def _can_be_written(advice: Advice, encoding: str) -> bool:
+    """A statement with another name in it would not be the one to run."""
+    try:
+        advice.suggestion.action.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _notice(advice: Advice, encoding: str) -> bytes:

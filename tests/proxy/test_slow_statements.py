@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -81,6 +82,17 @@ async def test_the_session_is_asked_whether_it_wants_to_be_told(level: str, is_t
     book.upstream(*ours, READY)
     told = notice("01K01", "why", D="figures", H="CALL it()", t="orders", R="kameleon_suggestion_low")
     book.to_client(*([told] if is_told else []), READY)
+
+
+async def test_a_name_that_the_client_cannot_read_is_in_no_hint() -> None:
+    advice = replace(ADVICE, suggestion=replace(ADVICE.suggestion, action="CALL it('\u8868')"))
+    book = slow_book(advice)
+    book.knowledge.encoding = "latin-1"
+    run_slow(book)
+    await finish_work(book)
+    book._sent_to_upstream.clear()
+    ours = (PARSE_COMPLETE, BIND_COMPLETE, row("notice", None, "me", "me", "psql"), done("SELECT 1"))
+    book.upstream(CLOSE_COMPLETE, *ours, CLOSE_COMPLETE, CLOSE_COMPLETE, READY).to_client(READY)
 
 
 async def test_a_question_that_fails_is_not_the_clients_matter() -> None:
