@@ -132,6 +132,21 @@ async def review_entities(
     return tuple(found)
 
 
+async def claim(connection: asyncpg.Connection[Any], advice: Advice, pause: float) -> bool:
+    """Whether a client may be told of it: nobody was, by any proxy, in the last so many seconds.
+
+    Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError.
+    """
+    claimed: bool = await connection.fetchval(
+        "SELECT kameleon.claim_telling($1, $2, $3, $4)",
+        advice.entity_id,
+        advice.kind,
+        list(advice.columns),
+        timedelta(seconds=pause),
+    )
+    return claimed
+
+
 async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice]) -> None:
     """For the view kameleon.suggestions."""
     for each in advice:

@@ -23,7 +23,7 @@ import asyncpg
 import structlog
 
 import rewriter
-from catalog.advisor import advise_query, review_entities
+from catalog.advisor import advise_query, claim, review_entities
 from catalog.metrics import EntityStats, MaterializationPolicy, QueryMetrics
 from catalog.quoting import quote_names
 from catalog.suggestion_engine import Advice
@@ -180,7 +180,20 @@ class Advising:
         told = self._told.get(_reason(advice))
         return told is None or monotonic() - told > self.rules.interval
 
+    async def claim(self, advice: Advice) -> bool:
+        """Whether a client may be told of it, with a view to other proxies."""
+        if self.rules.is_repeated or not self.rules.interval:
+            return True
+        try:
+            async with asyncio.timeout(_PATIENCE), self._busy:
+                return await claim(await self._connected(), advice, self.rules.interval)
+        except _FAILURES as error:
+            log.warning("a suggestion is not told", error=str(error) or type(error).__name__)
+            self._drop_connection()
+            return False
+
     def told(self, advice: Advice) -> None:
+        """To a client, or by another proxy."""
         self._told[_reason(advice)] = monotonic()
 
     async def _connected(self) -> asyncpg.Connection[Any]:
@@ -263,11 +276,19 @@ def tell(relay: Relay, slow: list[Slow]) -> Script:
         execute = owed[3]
         rows = [frame for frame in execute.frames or () if frame[0] == Backend.DATA_ROW]
         if execute.outcome is Outcome.DONE and rows and _wants_it(DataRow.decode(rows[0][5:]).values, advising.rules):
-            for reason, advice in due.items():
-                if advising.is_due(advice) and _can_be_written(advice, knowledge.codec):
-                    relay.told.add(reason)
-                    advising.told(advice)
-                    relay.write_client(_notice(advice, knowledge.codec))
+            claimed: list[Reason] = []
+
+            async def claim_all() -> None:
+                for reason, advice in due.items():
+                    if advising.is_due(advice) and _can_be_written(advice, knowledge.codec):
+                        advising.told(advice)
+                        if await advising.claim(advice):
+                            claimed.append(reason)
+
+            yield Work(claim_all())
+            for reason in claimed:
+                relay.told.add(reason)
+                relay.write_client(_notice(due[reason], knowledge.codec))
     relay.write_client(ReadyForQuery(relay.status).encode())
 
 

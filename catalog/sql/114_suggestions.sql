@@ -213,6 +213,17 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         spent_ms = excluded.spent_ms, times = s.times + 1, last_suggested = now()
 $$;
 
+-- Whether a client may be told of it now. Then nobody else is, of any proxy, for so long.
+CREATE OR REPLACE FUNCTION kameleon.claim_telling(entity int, kind text, columns text[], pause interval) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    WITH claimed AS (
+        UPDATE kameleon.kdb_suggestions s SET last_told = clock_timestamp()
+        WHERE (s.entity_id, s.kind, s.columns) = (claim_telling.entity, claim_telling.kind, claim_telling.columns::name[])
+          AND (s.last_told IS NULL OR s.last_told < clock_timestamp() - pause)
+        RETURNING 1)
+    SELECT EXISTS (SELECT FROM claimed)
+$$;
+
 DROP VIEW IF EXISTS kameleon.materialization_candidates;
 DROP VIEW IF EXISTS kameleon.suggestions;
 CREATE VIEW kameleon.suggestions WITH (security_barrier) AS

@@ -40,7 +40,11 @@ def slow_book(*found: Advice, storage_mode: str = "shared") -> Any:
     async def look(*_: object) -> tuple[Advice, ...]:
         return found
 
+    async def claim(*_: object) -> bool:
+        return True
+
     advising.look = look
+    advising.claim = claim
     return book
 
 
@@ -80,6 +84,8 @@ async def test_the_session_is_asked_whether_it_wants_to_be_told(level: str, is_t
     answer = row(level, None, "me", "me", "psql")
     ours = (CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, answer, done("SELECT 1"), CLOSE_COMPLETE, CLOSE_COMPLETE)
     book.upstream(*ours, READY)
+    if is_told:
+        await finish_work(book)
     told = notice("01K01", "why", D="figures", H="CALL it()", t="orders", R="kameleon_suggestion_low")
     book.to_client(*([told] if is_told else []), READY)
 
@@ -92,7 +98,9 @@ async def test_a_name_that_the_client_cannot_read_is_in_no_hint() -> None:
     await finish_work(book)
     book._sent_to_upstream.clear()
     ours = (PARSE_COMPLETE, BIND_COMPLETE, row("notice", None, "me", "me", "psql"), done("SELECT 1"))
-    book.upstream(CLOSE_COMPLETE, *ours, CLOSE_COMPLETE, CLOSE_COMPLETE, READY).to_client(READY)
+    book.upstream(CLOSE_COMPLETE, *ours, CLOSE_COMPLETE, CLOSE_COMPLETE, READY)
+    await finish_work(book)
+    book.to_client(READY)
 
 
 async def test_a_question_that_fails_is_not_the_clients_matter() -> None:
