@@ -14,7 +14,7 @@ from catalog.model import Snapshot
 from catalog.suggestion_engine import Advice, EntityState, SuggestionEngine
 from catalog.uses import EntityUse
 
-_ADD = "SELECT kameleon.add_suggestion($1, $2, $3, $4, $5, $6, $7, $8)"
+_ADD = "SELECT kameleon.add_suggestion($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 async def read_state(
@@ -91,6 +91,7 @@ async def advise_query(
     metrics: QueryMetrics,
     uses: Sequence[EntityUse],
     search_path: str,
+    shape_id: int | None = None,
 ) -> tuple[Advice, ...]:
     """What would make a statement faster. `search_path`: the session's, for the names in what is suggested.
 
@@ -101,7 +102,7 @@ async def advise_query(
         used.setdefault(use.entity_id, []).append(use)
     states = [await _read_used(connection, entity_id, each, search_path) for entity_id, each in used.items()]
     found = SuggestionEngine(policy).evaluate_query(metrics, [each for each in states if each is not None], uses)
-    await remember(connection, found)
+    await remember(connection, found, shape_id)
     return found
 
 
@@ -147,7 +148,7 @@ async def claim(connection: asyncpg.Connection[Any], advice: Advice, pause: floa
     return claimed
 
 
-async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice]) -> None:
+async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice], shape_id: int | None = None) -> None:
     """For the view kameleon.suggestions."""
     for each in advice:
         told = each.suggestion
@@ -161,4 +162,5 @@ async def remember(connection: asyncpg.Connection[Any], advice: Sequence[Advice]
             told.priority,
             each.gain,
             each.spent_ms,
+            shape_id,
         )

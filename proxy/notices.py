@@ -24,7 +24,7 @@ import structlog
 
 import rewriter
 from catalog.advisor import advise_query, claim, review_entities
-from catalog.metrics import EntityStats, MaterializationPolicy, QueryMetrics
+from catalog.metrics import EntityStats, MaterializationPolicy, QueryMetrics, StatementShape
 from catalog.quoting import quote_names
 from catalog.suggestion_engine import Advice
 from catalog.suggestion_notices import SQLSTATE, routine
@@ -128,7 +128,7 @@ class Advising:
 
     async def look(self, slow: Slow, snapshot: Snapshot) -> tuple[Advice, ...]:
         """What would make it faster, as far as that has not been told lately."""
-        _, entities = named(slow.subject, snapshot)
+        shown, entities = named(slow.subject, snapshot)
         if not 0 < len(entities) <= _MOST_ENTITIES:
             return ()
         text = _outline(slow.subject)
@@ -138,7 +138,10 @@ class Advising:
             if self._busy.locked() or monotonic() < self._rests_until:
                 return ()  # somebody else's is being looked at, say: the next call will do
             async with self._busy:
-                advice = await self._ask(slow, text, entities)
+                # as proxy/tally.py has it recorded
+                modes = {each.entity_id: each.storage_mode for each in entities}
+                shape_id = StatementShape.of("", shown, modes, 0).shape_id
+                advice = await self._ask(slow, text, entities, shape_id)
             if advice is None:
                 return ()
             if len(self._looked) >= _REMEMBERED_SHAPES:
@@ -149,7 +152,9 @@ class Advising:
             looked = self._looked[key] = _Looked(monotonic() + wait, advice, tries)
         return tuple(each for each in looked.advice if self.is_due(each))
 
-    async def _ask(self, slow: Slow, text: str, entities: tuple[Entity, ...]) -> tuple[Advice, ...] | None:
+    async def _ask(
+        self, slow: Slow, text: str, entities: tuple[Entity, ...], shape_id: int
+    ) -> tuple[Advice, ...] | None:
         known = {each.entity_id: each for each in entities}
         uses = entity_uses(text, known, slow.param_types)
         if not uses:
@@ -164,7 +169,7 @@ class Advising:
         try:
             async with asyncio.timeout(_PATIENCE):
                 connection = await self._connected()
-                found = await advise_query(connection, self._policy(), metrics, uses, slow.search_path)
+                found = await advise_query(connection, self._policy(), metrics, uses, slow.search_path, shape_id)
         except _FAILURES as error:
             log.warning("no advice on a slow statement", error=str(error) or type(error).__name__)
             self._drop_connection()

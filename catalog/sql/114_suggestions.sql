@@ -203,14 +203,18 @@ $$;
 
 -- --- suggestions ---
 
-CREATE OR REPLACE FUNCTION kameleon.add_suggestion(entity int, kind text, columns text[], reason text, evidence text, priority text, gain float8, spent_ms float8) RETURNS void
+-- `shape`: of the statement that it would help; NULL where it comes of many.
+DROP FUNCTION IF EXISTS kameleon.add_suggestion(int, text, text[], text, text, text, float8, float8);
+CREATE OR REPLACE FUNCTION kameleon.add_suggestion(entity int, kind text, columns text[], reason text, evidence text, priority text, gain float8, spent_ms float8, shape bigint DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO kameleon.kdb_suggestions AS s (entity_id, kind, columns, reason, evidence, priority, gain, spent_ms)
-    SELECT entity, kind, columns::name[], reason, evidence, priority, gain, spent_ms
+    INSERT INTO kameleon.kdb_suggestions AS s (entity_id, kind, columns, reason, evidence, priority, gain, spent_ms, shape_ids)
+    SELECT entity, kind, columns::name[], reason, evidence, priority, gain, spent_ms, array_remove(ARRAY[shape], NULL)
     WHERE EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity)
     ON CONFLICT (entity_id, kind, columns) DO UPDATE SET
         reason = excluded.reason, evidence = excluded.evidence, priority = excluded.priority, gain = excluded.gain,
-        spent_ms = excluded.spent_ms, times = s.times + 1, last_suggested = now()
+        spent_ms = excluded.spent_ms, times = s.times + 1, last_suggested = now(),
+        -- the latest hundred
+        shape_ids = CASE WHEN s.shape_ids @> excluded.shape_ids THEN s.shape_ids ELSE excluded.shape_ids || s.shape_ids[:99] END
 $$;
 
 -- Whether a client may be told of it now. Then nobody else is, of any proxy, for so long.
@@ -230,7 +234,7 @@ CREATE VIEW kameleon.suggestions WITH (security_barrier) AS
     SELECT e.relid::regclass::text AS entity_name, s.reason, s.evidence,
            CASE s.kind WHEN 'index' THEN format('CREATE INDEX ON %s (%s)', e.relid::regclass, (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.number) FROM unnest(s.columns) WITH ORDINALITY AS c (name, number)))
                        ELSE format('CALL kameleon.%s_entity(%L)', s.kind, e.relid::regclass) END AS action,
-           s.priority, s.gain, s.times, s.first_suggested, s.last_suggested
+           s.priority, s.gain, s.times, s.first_suggested, s.last_suggested, s.shape_ids
     FROM kameleon.kdb_suggestions s JOIN kameleon.kdb_entity_definitions e USING (entity_id)
     WHERE kameleon.may_see(e.relid)
       -- not with columns that have other names now, or are gone

@@ -21,7 +21,7 @@ from proxy.dsn import Dsn
 STATEMENTS = """
 SELECT s.shape_id, s.query_type, s.storage_mode AS storage, s.entities, s.joins, s.calls, s.errors,
        s.total_ms, s.mean_ms, s.p95_ms, s.max_ms, s.rows, s.statement,
-       ARRAY(SELECT a.action FROM kameleon.suggestions a WHERE a.entity_name = ANY (s.entities)) AS advice
+       ARRAY(SELECT a.action FROM kameleon.suggestions a WHERE s.shape_id = ANY (a.shape_ids)) AS advice
 FROM kameleon.query_stats s ORDER BY s.total_ms DESC LIMIT $1
 """
 ENTITIES = """

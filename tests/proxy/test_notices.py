@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -63,6 +64,21 @@ def test_each_session_is_told_once(wide: ProxyProcess) -> None:
         with session:
             run_slow(session, "wide")
             assert told == [EXPECTED]
+
+
+def test_a_suggestion_tells_which_statements_it_came_of(wide: ProxyProcess) -> None:
+    session, told = connected(wide)
+    with session:
+        run_slow(session, "wide")
+        assert told == [EXPECTED]
+        statistics = (
+            "SELECT s.max_ms FROM kameleon.query_stats s JOIN kameleon.suggestions a ON s.shape_id = ANY (a.shape_ids)"
+            " WHERE a.action = %s AND s.entities = '{wide}'"
+        )
+        deadline = monotonic() + 20
+        while not (found := session.execute(statistics, (EXPECTED[2],)).fetchall()) and monotonic() < deadline:
+            sleep(0.1)
+        assert found
 
 
 def test_nobody_is_told_again_within_the_interval(wide: ProxyProcess, postgres: PostgresServer) -> None:
