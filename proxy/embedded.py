@@ -56,6 +56,7 @@ LONGEST_SOCKET_PATH = 107  # sun_path of Linux, less its NUL
 # Written to postgresql.conf by initdb, for the operator to change.
 _DEFAULTS = {
     "max_connections": "300",
+    "max_locks_per_transaction": "256",  # an entity is some thirty objects to a transaction that makes or changes it
     "log_line_prefix": "",  # the proxy's log adds the time
     "log_min_messages": "log",  # a client's errors go to the client
 }
