@@ -5,10 +5,6 @@
 -- a table; or a routine without a comment. pg_dump is shown nothing of Kameleon at all, so that what it writes can be restored where there is
 -- none.
 
--- Whether a name in schema kameleon is of no concern to people.
-CREATE OR REPLACE FUNCTION kameleon.is_storage(name name) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN name ~ '^_*kdb_' AND name NOT IN ('kdb_records', '_kdb_records');
-
 -- Which relation stands for which: a shared entity's table or index, and that of its documents.
 CREATE OR REPLACE VIEW kameleon.kdb_document_relations AS
 SELECT e.relid AS shown, d.oid AS stored
@@ -26,51 +22,76 @@ JOIN kameleon.kdb_index_definitions x ON x.entity_id = e.entity_id AND x.index_r
 JOIN pg_class d ON d.relnamespace = 'kameleon'::regnamespace AND d.relname = x.child_name
 WHERE e.storage_mode = 'shared';
 
+-- Conditions are planned anew with each query of a tool's, which joins a dozen catalogs and more: so there is no sub-select
+-- in them, nor a function that PostgreSQL would put in line. $is_storage(x): the name x in schema kameleon is of no concern to
+-- people. $ours(x), $hides(x): the relation whose OID is x is in schema kameleon, is one of those that are not shown. The
+-- text of a regclass has no schema where that is on the search_path.
+CREATE OR REPLACE FUNCTION kameleon.spelt_out(condition text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    in_kameleon text := $c$(\1::regclass::text LIKE 'kameleon.%' OR 'kameleon' = ANY (current_schemas(false)))$c$;
+    macros text[] := ARRAY[
+        ['\$hides\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND \1::regclass::text NOT IN ('kdb_records', 'kameleon.kdb_records') AND $c$ || in_kameleon || ')'],
+        ['\$ours\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%' AND $c$ || in_kameleon || ')'],
+        ['\$is_storage\(([^()]+)\)', $c$(\1 ~ '^_*kdb_' AND \1 NOT IN ('kdb_records', '_kdb_records'))$c$],
+        ['\$kameleon', $c$'kameleon'::regnamespace$c$],
+        ['\$is_dump', $c$(current_setting('application_name') = 'pg_dump')$c$]];
+    macro text[];
+BEGIN
+    FOREACH macro SLICE 1 IN ARRAY macros LOOP
+        condition := regexp_replace(condition, macro[1], macro[2], 'g');
+    END LOOP;
+    RETURN condition;
+END
+$$;
+
 -- number: its place among the entities, from the far end. condition: which of its rows are `shown`. key: the column with
 -- the OID of a relation, in catalogs that tell what has become of it; for an entity that is told of its documents.
 CREATE OR REPLACE FUNCTION kameleon.shown_catalogs() RETURNS TABLE (number int, catalog regclass, condition text, key text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (CASE row_number() OVER () WHEN 1 THEN 0 ELSE 1999999999 + row_number() OVER () END)::int, c.catalog::regclass,
-           -- $hides(x): the relation whose OID is x is not shown
-           replace(replace(regexp_replace(c.condition, '\$hides\(([a-z._]+)\)',
-                   $c$EXISTS (SELECT FROM pg_class k WHERE k.oid = \1 AND k.relnamespace = $kameleon AND NOT (k.relkind IN ('r', 'v') AND NOT kameleon.is_storage(k.relname)))$c$, 'g'),
-                   '$kameleon', $c$'kameleon'::regnamespace$c$),
-                   '$is_dump', $c$(current_setting('application_name') = 'pg_dump')$c$), c.key
+           kameleon.spelt_out(c.condition), c.key
     FROM (
         VALUES
             -- the guards
             ('pg_catalog.pg_inherits', $c$NOT $hides(shown.inhrelid)$c$, NULL),
             ('pg_catalog.pg_class', $c$CASE shown.relnamespace
-                WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT kameleon.is_storage(shown.relname) AND NOT $is_dump
-                WHEN 'pg_toast'::regnamespace THEN NOT EXISTS (SELECT FROM pg_class k WHERE k.oid = kameleon.toasted(shown.relname) AND k.relnamespace = $kameleon)
+                WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) AND NOT $is_dump
+                WHEN 'pg_toast'::regnamespace THEN NOT $ours(split_part(shown.relname, '_', 3)::oid)
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),
-            ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT (kameleon.is_storage(shown.typname) OR $is_dump)$c$, NULL),
+            ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT ($is_storage(shown.typname) OR $is_dump)$c$, NULL),
             -- what is there to be called by people has a comment
-            ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
+            ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (shown.proname NOT LIKE 'kdb\_%' AND kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
             ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR $hides(shown.conrelid))$c$, NULL),
-            ('pg_catalog.pg_rewrite', $c$NOT EXISTS (SELECT FROM pg_class k WHERE k.oid = shown.ev_class AND k.relnamespace = $kameleon AND ($is_dump OR kameleon.is_storage(k.relname)))$c$, NULL),
+            ('pg_catalog.pg_rewrite', $c$NOT ($hides(shown.ev_class) OR $is_dump AND $ours(shown.ev_class))$c$, NULL),
             -- of rows of the read views
-            ('pg_catalog.pg_cast', $c$NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = shown.castsource AND t.typnamespace = $kameleon)$c$, NULL),
+            ('pg_catalog.pg_cast', $c$shown.castsource < 16384 OR shown.castsource::regtype::text !~ '^(kameleon\.)?kdb_read_\d'$c$, NULL),
             -- of the guards
             ('pg_catalog.pg_statistic_ext', $c$shown.stxnamespace <> $kameleon$c$, NULL),
-            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all')
-              AND NOT EXISTS (SELECT FROM pg_class k WHERE k.oid = shown.tgrelid AND k.relnamespace = $kameleon)$c$, NULL),
+            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all') AND NOT $ours(shown.tgrelid)$c$, NULL),
             ('pg_catalog.pg_event_trigger', $c$shown.evtname !~ '^kameleon'$c$, NULL),
-            ('pg_catalog.pg_depend', $c$NOT (shown.refclassid = 'pg_class'::regclass AND $hides(shown.refobjid)) AND NOT CASE shown.classid
-                WHEN 'pg_class'::regclass THEN $hides(shown.objid)
-                WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_proc o WHERE o.oid = shown.objid AND o.pronamespace = $kameleon AND NOT kameleon.is_for_people(o.oid))
-                WHEN 'pg_type'::regclass THEN EXISTS (SELECT FROM pg_type o WHERE o.oid = shown.objid AND o.typnamespace = $kameleon AND kameleon.is_storage(o.typname))
-                WHEN 'pg_constraint'::regclass THEN EXISTS (SELECT FROM pg_constraint o WHERE o.oid = shown.objid AND o.connamespace = $kameleon AND $hides(o.conrelid))
-                WHEN 'pg_attrdef'::regclass THEN EXISTS (SELECT FROM pg_attrdef o WHERE o.oid = shown.objid AND $hides(o.adrelid))
-                WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid = shown.objid AND $hides(o.ev_class))
-                WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger o WHERE o.oid = shown.objid AND (o.tgname IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all') OR $hides(o.tgrelid)))
-                WHEN 'pg_cast'::regclass THEN EXISTS (SELECT FROM pg_cast o JOIN pg_type t ON t.oid = o.castsource WHERE o.oid = shown.objid AND t.typnamespace = $kameleon)
-                WHEN 'pg_statistic_ext'::regclass THEN EXISTS (SELECT FROM pg_statistic_ext o WHERE o.oid = shown.objid AND o.stxnamespace = $kameleon)
-                WHEN 'pg_event_trigger'::regclass THEN EXISTS (SELECT FROM pg_event_trigger o WHERE o.oid = shown.objid AND o.evtname ~ '^kameleon')
-                ELSE false END$c$, NULL),
+            -- What is numbered below 16384 came with the server. Of rules there are too many to ask what they are called; with "="
+            -- their sub-select would be planned twice, once to be hashed.
+            ('pg_catalog.pg_depend', $c$(shown.refobjid < 16384 OR shown.refclassid <> 'pg_class'::regclass OR NOT $hides(shown.refobjid))
+                AND (shown.objid < 16384 OR CASE shown.classid
+                WHEN 'pg_class'::regclass THEN $ours(shown.objid)
+                WHEN 'pg_proc'::regclass THEN shown.objid::regprocedure::text LIKE 'kameleon.%'
+                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text ~ '^kameleon\.kdb_(?!records(\[\])?$)'
+                WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid BETWEEN shown.objid AND shown.objid AND $hides(o.ev_class))
+                ELSE (pg_identify_object(shown.classid, shown.objid, 0)).identity
+                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.kdb_(?!records($|\.))|^kameleon_(ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
+            ('pg_catalog.pg_sequence', $c$NOT $hides(shown.seqrelid)$c$, NULL),
+            ('pg_catalog.pg_partitioned_table', $c$NOT $hides(shown.partrelid)$c$, NULL),
+            -- what roles own and may do, in every database
+            ('pg_catalog.pg_shdepend', $c$shown.objid < 16384 OR shown.dbid <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) OR CASE shown.classid
+                WHEN 'pg_class'::regclass THEN NOT $hides(shown.objid)
+                WHEN 'pg_proc'::regclass THEN shown.objid::regprocedure::text NOT LIKE 'kameleon.%'
+                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text !~ '^kameleon\.kdb_(?!records(\[\])?$)'
+                WHEN 'pg_event_trigger'::regclass THEN (pg_identify_object(shown.classid, shown.objid, 0)).identity !~ '^kameleon' IS NOT FALSE
+                ELSE true END$c$, NULL),
             ('pg_catalog.pg_locks', $c$stored.shown IS NOT NULL OR shown.relation IS NULL
-                OR shown.database <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) OR NOT $hides(shown.relation)$c$, 'relation'),
+                OR shown.database <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) OR NOT $ours(shown.relation)$c$, 'relation'),
             -- the proxy's own is left out
             ('pg_catalog.pg_prepared_statements', $c$shown.name <> 'kameleon'$c$, NULL),
             ('pg_catalog.pg_cursors', 'true', NULL),
@@ -90,7 +111,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     -- those that tell of relations or types by schema and name
     SELECT (2000000099 + row_number() OVER ())::int, c.catalog::regclass,
-           format('NOT (shown.%I = %L AND kameleon.is_storage(shown.%I))', c.schema_column, 'kameleon', c.name_column), NULL
+           kameleon.spelt_out(format('NOT (shown.%I = %L AND $is_storage(shown.%I))', c.schema_column, 'kameleon', c.name_column)), NULL
     FROM (
         VALUES
             ('pg_catalog.pg_tables', 'schemaname', 'tablename'),
@@ -136,8 +157,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     -- what statistics are kept of
     SELECT (2000000299 + row_number() OVER (ORDER BY c.relname))::int, c.oid,
-           format($c$NOT (shown.schemaname = 'kameleon' AND kameleon.is_storage(shown.relname) OR shown.schemaname = 'pg_toast'
-                          AND EXISTS (SELECT FROM pg_class k WHERE k.oid = kameleon.toasted(shown.relname) AND k.relnamespace = 'kameleon'::regnamespace))$c$),
+           kameleon.spelt_out($c$CASE shown.schemaname WHEN 'kameleon' THEN NOT $is_storage(shown.relname)
+                                      WHEN 'pg_toast' THEN NOT $ours(split_part(shown.relname, '_', 3)::oid) ELSE true END$c$),
            CASE WHEN c.relname ~ 'indexes$' THEN 'indexrelid' ELSE 'relid' END
     FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relname ~ '^pg_stat(_xact|io|)_(all|user|sys)_(tables|indexes)$'
 $$;
@@ -147,22 +168,45 @@ CREATE OR REPLACE FUNCTION kameleon.is_for_people(routine oid) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
     $$SELECT EXISTS (SELECT FROM pg_description d WHERE d.objoid = routine AND d.classoid = 'pg_proc'::regclass AND d.objsubid = 0)$$;
 
--- The table whose long values lie in pg_toast.<name>, as far as its name tells.
-CREATE OR REPLACE FUNCTION kameleon.toasted(name name) RETURNS oid
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN substring(name, '^pg_toast_(\d+)')::oid;
+-- Whether a table has heirs, or triggers, of the client's making. Not SQL functions: until PostgreSQL 18 those are planned by
+-- each query that calls them.
+CREATE OR REPLACE FUNCTION kameleon.has_heirs(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid = i.inhrelid
+                   WHERE i.inhparent = relation AND k.relnamespace <> 'kameleon'::regnamespace);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.has_triggers(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                   WHERE t.tgrelid = relation AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all'));
+END
+$$;
+
+-- What is estimated of an entity's documents, or of an index over them; NULL of any other relation.
+CREATE OR REPLACE FUNCTION kameleon.estimates(relation oid) RETURNS pg_class
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    found pg_catalog.pg_class;
+BEGIN
+    SELECT d.* INTO found FROM kameleon.kdb_document_relations m JOIN pg_catalog.pg_class d ON d.oid = m.stored WHERE m.shown = relation;
+    RETURN found;
+END
+$$;
 
 -- A catalog's columns as the views show them.
 CREATE OR REPLACE FUNCTION kameleon.shown_columns(catalog regclass, key text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(CASE
         WHEN catalog = 'pg_class'::regclass AND a.attname = 'relhassubclass' THEN
-            $c$shown.relhassubclass AND EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
-                WHERE i.inhparent = shown.oid AND NOT (k.relnamespace = 'kameleon'::regnamespace AND kameleon.is_storage(k.relname))) AS relhassubclass$c$
+            'shown.relhassubclass AND kameleon.has_heirs(shown.oid) AS relhassubclass'
         WHEN catalog = 'pg_class'::regclass AND a.attname = 'relhastriggers' THEN
-            $c$shown.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shown.oid AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all')) AS relhastriggers$c$
+            'shown.relhastriggers AND kameleon.has_triggers(shown.oid) AS relhastriggers'
         WHEN catalog = 'pg_class'::regclass AND a.attname IN ('relpages', 'reltuples', 'relallvisible', 'relallfrozen') THEN
-            format($c$CASE WHEN shown.relkind IN ('r', 'i') THEN coalesce((SELECT d.%1$I FROM kameleon.kdb_document_relations m JOIN pg_class d ON d.oid = m.stored
-                WHERE m.shown = shown.oid), shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
+            format($c$CASE WHEN shown.relkind IN ('r', 'i') AND shown.oid >= 16384 THEN coalesce((kameleon.estimates(shown.oid)).%1$I, shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
         -- what was sent is not what the client wrote; the proxy tells that (proxy/client_texts.py)
         WHEN catalog IN ('pg_prepared_statements'::regclass, 'pg_cursors'::regclass) AND a.attname = 'statement' THEN
             format($c$coalesce(nullif(current_setting('kameleon.client_texts', true), '')::jsonb -> %L ->> shown.name, shown.statement) AS statement$c$,
@@ -234,6 +278,9 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- of earlier versions of the views
+DROP FUNCTION IF EXISTS kameleon.is_storage(name), kameleon.toasted(name);
 
 -- A catalog as the proxy's snapshot wants it.
 CREATE OR REPLACE FUNCTION kameleon.shown_catalog_json(number int, catalog regclass) RETURNS json

@@ -90,6 +90,15 @@ select pg_describe_object(refclassid, refobjid, refobjsubid), deptype from pg_de
 select distinct classid::regclass from pg_depend d where refobjid = 'public'::regnamespace and refclassid = 'pg_namespace'::regclass order by 1;
 select distinct v.relname from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class where d.refobjid = 'customers'::regclass and d.classid = 'pg_rewrite'::regclass order by 1;
 
+-- What a role owns and may do: a browser's list of what hangs on it
+grant select, insert on customers to parity_reader;
+grant select on names to parity_reader;
+select d.classid::regclass, case d.classid when 'pg_class'::regclass then d.objid::regclass::text end, d.objsubid, d.deptype from pg_shdepend d join pg_database b on b.oid = d.dbid and b.datname = current_database() where d.refclassid = 'pg_authid'::regclass and d.refobjid = 'parity_reader'::regrole order by 1, 2;
+select count(*) from pg_shdepend d where d.dbid = (select oid from pg_database where datname = current_database()) and d.classid = 'pg_class'::regclass and d.objid not in (select oid from pg_class where relkind <> 't');
+select s.seqrelid::regclass, s.seqtypid::regtype, s.seqincrement from pg_sequence s where s.seqrelid::regclass::text ~ 'orders|kdb_' order by 1;
+select partrelid::regclass from pg_partitioned_table;
+revoke all on customers, names from parity_reader;
+
 -- Triggers of every kind
 select tgname !~ 'RI_' from pg_trigger where tgrelid = 'customers'::regclass order by 1;
 select t.tgrelid::regclass, count(*) from pg_trigger t where t.tgisinternal and t.tgrelid in ('customers'::regclass, 'orders'::regclass) group by 1 order by 1;
