@@ -55,8 +55,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         VALUES
             -- the guards
             ('pg_catalog.pg_inherits', $c$NOT $hides(shown.inhrelid)$c$, NULL),
+            -- indexes over documents have the names that they have over the table: of a table that is shown there is one
             ('pg_catalog.pg_class', $c$CASE shown.relnamespace
-                WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) AND NOT $is_dump
+                WHEN $kameleon THEN (shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) OR shown.relname = 'settings_pkey') AND NOT $is_dump
                 WHEN 'pg_toast'::regnamespace THEN NOT $ours(split_part(shown.relname, '_', 3)::oid)
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),

@@ -54,3 +54,25 @@ def test_what_is_shown_does_not_depend_on_the_search_path(catalog: CatalogDataba
             assert lines == shown["public"][name], f"{name} with search_path = {path}"
     inherited = rows(session, "SELECT kdb.inhrelid::regclass::text FROM kameleon.kdb_read_0 kdb ORDER BY 1")
     assert inherited == [("public.parts_1",)]
+
+
+def test_what_is_shown_of_schema_kameleon_is_whole(catalog: CatalogDatabase) -> None:
+    """A tool that reads a key looks its index up."""
+    session = catalog.session()
+    session.execute("CREATE TABLE settings (id int PRIMARY KEY)")
+    views = {
+        name: f"kameleon.kdb_read_{number}"
+        for number, name in rows(session, "SELECT number, catalog FROM kameleon.shown_catalogs()")
+    }
+    of_schema = (
+        f"SELECT c.relname FROM {views['pg_class']} c WHERE c.relnamespace = 'kameleon'::regnamespace"
+        " AND c.relkind IN ('r', 'i') ORDER BY 1"
+    )
+    assert rows(session, of_schema) == [("kdb_records",), ("settings",), ("settings_pkey",)]
+    indexes = (
+        f"SELECT x.indexrelid::regclass::text, i.oid IS NOT NULL FROM {views['pg_class']} t"
+        f" JOIN pg_index x ON x.indrelid = t.oid LEFT JOIN {views['pg_class']} i ON i.oid = x.indexrelid"
+        " WHERE t.relname = 'settings' ORDER BY 1"
+    )
+    assert rows(session, indexes) == [("kameleon.settings_pkey", True), ("settings_pkey", True)]
+    assert rows(session, f"SELECT count(*) FROM {views['pg_constraint']} k WHERE k.conindid >= 16384") == [(2,)]
