@@ -24,6 +24,7 @@ class Field:
     default: str | None = None  # SQL text; an identity's is its nextval(...)
     identity: str = ""  # '' | 'a' ALWAYS | 'd' BY DEFAULT
     generated: str = ""  # '' | 's' stored | 'v' virtual
+    base_modifier: int = -1  # of the type behind a domain that has a default
     is_referenced: bool = False  # by a foreign key
     is_view_default: bool = False  # the default is that of a view, or of one behind it
     is_own_default: bool = True  # and not of what a view is over: an UPDATE knows only those

@@ -69,8 +69,12 @@ class RowDescriptions:
         number = column.attnum
         if column.table == entity.write_oid and entity.is_view and entity.writes_documents:
             number -= _OURS_FIRST
-        table, attnum = _origin(entity, number, is_write_view=column.table == entity.write_oid and not entity.is_view)
-        return replace(column, table=table, attnum=attnum)
+        is_write_view = column.table == entity.write_oid and not entity.is_view
+        table, attnum = _origin(entity, number, is_write_view=is_write_view)
+        modifier = column.type_modifier
+        if is_write_view and modifier == -1 and number <= len(entity.fields):
+            modifier = entity.fields[number - 1].base_modifier
+        return replace(column, table=table, attnum=attnum, type_modifier=modifier)
 
 
 _SYSTEM_COLUMNS = 6

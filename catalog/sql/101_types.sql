@@ -22,6 +22,15 @@ BEGIN
 END
 $$;
 
+-- What limits the type behind a domain: varchar(5)'s 5, as PostgreSQL keeps it.
+CREATE OR REPLACE FUNCTION kameleon.base_modifier(domain oid) RETURNS int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE behind AS (
+        SELECT t.typbasetype, t.typtypmod FROM pg_type t WHERE t.oid = domain AND t.typtype = 'd'
+        UNION ALL SELECT t.typbasetype, t.typtypmod FROM behind b JOIN pg_type t ON t.oid = b.typbasetype AND t.typtype = 'd')
+    SELECT b.typtypmod FROM behind b WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = b.typbasetype AND t.typtype = 'd')
+$$;
+
 -- A type, and all types that its values are made of.
 CREATE OR REPLACE FUNCTION kameleon.types_within(typ oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$

@@ -146,6 +146,13 @@ BEGIN
 END
 $$;
 
+-- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target: that is of the
+-- type behind the domain. An index has the same, for ON CONFLICT to find it; without a length, or no query would.
+CREATE OR REPLACE FUNCTION kameleon.write_cast(typ oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT '::' || format_type(kameleon.base_type(t.oid), NULL) FROM pg_type t WHERE t.oid = typ AND t.typtype = 'd' AND t.typdefault IS NOT NULL
+$$;
+
 -- 'expression AS name, ...' of arrays in the same order.
 CREATE OR REPLACE FUNCTION kameleon.select_list(expressions text[], names name[]) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -445,9 +452,7 @@ BEGIN
            array_agg(coalesce('kdb_document_row.' || k.column_name || CASE WHEN kameleon.base_type(d.type_oid) <> d.type_oid THEN '::' || d.type_name ELSE '' END,
                               d.expression) ORDER BY d.attnum),
            array_agg(d.expression ORDER BY d.attnum),
-           -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target
-           array_agg((SELECT '::' || format_type(t.typbasetype, t.typtypmod) FROM pg_type t
-                      WHERE t.oid = d.type_oid AND t.typtype = 'd' AND t.typdefault IS NOT NULL) ORDER BY d.attnum),
+           array_agg(kameleon.write_cast(d.type_oid) ORDER BY d.attnum),
            array_agg('kdb_document_row.' || k.column_name ORDER BY d.attnum)
     INTO names, attnums, expressions, from_documents, write_casts, keys
     FROM (SELECT f.*, kameleon.read_expression('kdb_document_row.data', f.field_key, f.type_oid, f.type_modifier, f.collation_oid, f.missing_value) AS expression

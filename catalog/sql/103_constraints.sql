@@ -23,7 +23,8 @@ BEGIN
     FOR k IN 1 .. ind.indnkeyatts LOOP
         -- a foreign key may refer to columns only, not to a domain's view of them
         SELECT c.column_name INTO expression FROM kameleon.key_columns(entity) AS c WHERE c.is_current AND c.attnum = ind.indkey[k - 1];
-        expression := coalesce(expression, format('(%s)', key_expressions[k]));
+        expression := coalesce(expression, format('((%s)%s)', key_expressions[k],
+            (SELECT kameleon.write_cast(a.atttypid) FROM pg_attribute a WHERE a.attrelid = ind.indrelid AND a.attnum = nullif(ind.indkey[k - 1], 0))));
         IF ind.indcollation[k - 1] <> 0 THEN
             expression := expression || (SELECT format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c
                 JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = ind.indcollation[k - 1]);

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from catalog.model import Snapshot
 from proxy.row_descriptions import RowDescriptions
 from proxy.wire.backend import Column, RowDescription
@@ -30,6 +32,15 @@ def test_system_columns_of_the_write_view_are_the_tables():
     assert shown(*(column(ORDERS.write_oid, number) for number in range(4, 10))) == tuple(
         column(ORDERS.relid, number) for number in (-1, -2, -3, -4, -5, -6)
     )
+
+
+def test_a_length_behind_a_domain_is_told():
+    """The write view's column is of the type behind a domain that has a default, without its length."""
+    fields = (ORDERS.fields[0], replace(ORDERS.fields[1], base_modifier=9), *ORDERS.fields[2:])
+    descriptions = RowDescriptions(Snapshot(1, {17: replace(ORDERS, fields=fields)}))
+    message = RowDescription((column(ORDERS.write_oid, 1), column(ORDERS.write_oid, 2))).encode()
+    first, second = RowDescription.decode(descriptions.shown(message)[5:]).columns
+    assert (first.type_modifier, second.type_modifier) == (-1, 9)
 
 
 def test_whole_rows_have_the_tables_type():

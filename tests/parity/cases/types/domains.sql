@@ -46,3 +46,22 @@ insert into doms values ($1, $2, $3, $4, $5, $6, $7, $8) returning *;
 insert into doms (id, p, e) values ($1, $2, 'a@b');
 -- params: 5
 select id from doms where p = $1;
+
+-- A domain with a default: its unique index is what ON CONFLICT looks for, and what a query uses
+create domain code as varchar(5) default 'none' check (value <> '');
+create domain short_code as code default 'short';
+create domain amount as numeric(6, 2) default 1.5;
+create table coded (id int primary key, code code unique, short short_code, amount amount, unique (short, amount), note text);
+create unique index coded_lower on coded (lower(code), amount);
+create unique index coded_some on coded (amount) where short is not null and id > 100;
+insert into coded (id, note) values (1, 'first');
+insert into coded (id, code, note) values (2, 'none', 'again') on conflict (code) do update set note = excluded.note || coded.note returning id, code, short, amount, note;
+insert into coded (id, code, note) values (3, 'x', 'third') on conflict (short, amount) do update set note = excluded.note returning id, note;
+insert into coded (id, code, short, note) values (4, 'NONE', 's', 'fourth') on conflict (lower(code), amount) do update set note = excluded.note returning id, note;
+-- params: 5, 'none', 'fifth'
+insert into coded (id, code, note) values ($1, $2, $3) on conflict (code) do update set note = $3 where coded.code = $2 returning note;
+insert into coded (id, code, short, amount) values (6, 'six', 'six', 7) on conflict on constraint coded_code_key do nothing;
+insert into coded (id, code, short, amount) values (7, 'toolong', 'six', 7) on conflict (code) do nothing;
+select * from coded where code = 'none';
+update coded set code = 'other', amount = default where id = 6 returning id, code, amount;
+select * from coded order by id;
