@@ -64,6 +64,7 @@ def _compared(use: EntityUse) -> frozenset[str]:
 
 
 def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
+    earlier = raw["earlier"] or {}
     return EntityState(
         entity_id=entity_id,
         name=raw["name"],
@@ -82,6 +83,8 @@ def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
         moved_at=None if raw["moved_at"] is None else datetime.fromisoformat(raw["moved_at"]),
         tied_to=tuple(raw["tied_to"]),
         quoted=raw["quoted"],
+        rows_before=earlier.get("rows"),
+        days_before=earlier.get("days", 0),
     )
 
 
@@ -116,6 +119,7 @@ async def review_entities(
 
     Raises: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
     """
+    await connection.execute("SELECT kameleon.note_sizes()")
     hours = max(policy.join_frequency_window_hours, policy.access_frequency_window_hours)
     rows = await connection.fetch("SELECT kameleon.entities_to_review($1), now()", timedelta(hours=hours))
     engine = SuggestionEngine(policy)

@@ -32,6 +32,10 @@ _SELECTIVE = 0.05
 _UNKNOWN_PART = 1 / 3
 #: Columns of an index.
 _MOST_KEYS = 3
+#: An entity grows if it has got this part of its rows more since it was first looked at.
+_GROWN = 0.5
+#: What takes no more than this part of a slow statement's time is not looked at for growth.
+_FAR_FROM_SLOW = 0.1
 #: Reading by an index costs a row this many times as much as reading all of them in order.
 _INDEX_COST = 4
 _ADVISED = frozenset(("SELECT", "UPDATE", "DELETE", "MERGE", "EXECUTE", "DECLARE", "COPY"))
@@ -40,6 +44,7 @@ SLOW = "reading documents takes much of this statement's time"
 NO_INDEX = "no index fits the conditions of this statement"
 MANY_JOINS = "it is joined often, and kept in shared storage"
 MANY_CALLS = "it is used often, and kept in shared storage"
+GROWS = "it grows, and is kept in shared storage"
 UNUSED = "nobody uses it, and it is kept in dedicated storage"
 
 
@@ -78,6 +83,10 @@ class EntityState:
     """Entities that move with it, because foreign keys tie them to it."""
     quoted: Mapping[str, str] | None = None
     """Its columns as SQL writes them."""
+    rows_before: float | None = None
+    """Estimated on the earliest day of which its size is known, before today."""
+    days_before: int = 0
+    """How many days ago that was."""
 
     def column(self, name: str) -> str:
         return quote_name(name) if self.quoted is None or name not in self.quoted else self.quoted[name]
@@ -247,19 +256,26 @@ class SuggestionEngine:
         """What the use of an entity over the policy's windows suggests."""
         if not self._policy.enabled:
             return ()
-        found = self._often_used(state, stats) if state.storage_mode == "shared" else self._unused(state, stats, now)
+        if state.storage_mode == "shared":
+            found = self._often_used(state, stats) or self._growing(state, stats)
+        else:
+            found = self._unused(state, stats, now)
         return () if found is None else (found,)
 
     def is_worth_a_look(self, storage_mode: str, stats: EntityStats) -> bool:
         """Whether there may be something to suggest, as far as can be told without the entity's state."""
         if storage_mode != "shared":
             return not stats.calls
-        return self._is_used_often(stats)
+        return self._is_used_often(stats) or self._may_become_slow(stats)
 
     def _is_used_often(self, stats: EntityStats) -> bool:
         policy = self._policy
         often = stats.joins >= policy.join_frequency_threshold or stats.calls >= policy.access_frequency_threshold
         return bool(stats.calls) and often
+
+    def _may_become_slow(self, stats: EntityStats) -> bool:
+        slow = self._policy.execution_time_threshold_ms
+        return bool(stats.calls) and stats.total_ms / stats.calls > _FAR_FROM_SLOW * slow
 
     def _often_used(self, state: EntityState, stats: EntityStats) -> Advice | None:
         policy = self._policy
@@ -283,6 +299,34 @@ class SuggestionEngine:
         reason = f"{state.name}: {MANY_JOINS if joined else MANY_CALLS}"
         priority = self._priority(saved * stats.calls / 10)
         suggestion = MaterializationSuggestion(state.name, reason, evidence, _materialize(state), priority)
+        return Advice(state.entity_id, "materialize", gain, stats.total_ms, suggestion)
+
+    def _growing(self, state: EntityState, stats: EntityStats) -> Advice | None:
+        """Its statements will be slow when as many rows again have come, and not for their results."""
+        policy = self._policy
+        if state.rows_before is None or not state.days_before or not self._may_become_slow(stats):
+            return None
+        more = state.rows - state.rows_before
+        if state.rows < policy.row_count_threshold or more < _GROWN * state.rows_before:
+            return None
+        mean = stats.total_ms / stats.calls
+        reading = min(state.rows * max(0.0, state.document_us - state.row_us) / 1000, mean)
+        saved = reading * (1 + more / state.rows)
+        later = mean - reading + saved
+        gain = min(_MOST_GAIN, saved / later)
+        if gain < MINIMUM_GAIN or later < policy.execution_time_threshold_ms:
+            return None
+        days = f"{state.days_before} days" if state.days_before > 1 else "a day"
+        evidence = (
+            f"It has about {_count(state.rows)} rows, and had about {_count(state.rows_before)} {days} ago."
+            f" {stats.calls:,} statements in {_hours(policy.access_frequency_window_hours)} took {_ms(mean)} each; when"
+            f" it has grown as much again, they will take about {_ms(later)}, since reading a row costs about"
+            f" {_us(state.document_us - state.row_us)} more from a document, as measured in a sample of"
+            f" {state.sampled:,}. Expected gain then: up to {_percent(gain)} of the time;"
+            f" SELECT * FROM kameleon.simulate({quote_value(state.name)}) measures it as it is now."
+        )
+        reason = f"{state.name}: {GROWS}"
+        suggestion = MaterializationSuggestion(state.name, reason, evidence, _materialize(state), self._priority(saved))
         return Advice(state.entity_id, "materialize", gain, stats.total_ms, suggestion)
 
     def _unused(self, state: EntityState, stats: EntityStats, now: datetime) -> Advice | None:

@@ -120,6 +120,7 @@ BEGIN
     BEGIN
         DELETE FROM kameleon.kdb_statement_shapes s WHERE s.last_seen < before;
         DELETE FROM kameleon.kdb_suggestions s WHERE s.last_suggested < before;
+        DELETE FROM kameleon.kdb_entity_sizes z WHERE z.day < before;
     EXCEPTION WHEN lock_not_available THEN
         NULL;
     END;

@@ -124,8 +124,22 @@ BEGIN
                                               WHERE d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = x.indrelid)), '[]')
                     FROM pg_index x WHERE x.indrelid = definition.relid AND x.indisvalid AND x.indpred IS NOT NULL),
         'can_be_shared', can_be_shared,
+        'earlier', (SELECT json_build_object('rows', z.row_count, 'days', (now() AT TIME ZONE 'UTC')::date - z.day) FROM kameleon.kdb_entity_sizes z
+                    WHERE z.entity_id = entity AND z.day < (now() AT TIME ZONE 'UTC')::date ORDER BY z.day LIMIT 1),
         'moved_at', (SELECT max(l.changed_at) FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity));
 END
+$$;
+
+-- Writes down, once a day, how many rows the tables in shared storage have.
+CREATE OR REPLACE FUNCTION kameleon.note_sizes() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    INSERT INTO kameleon.kdb_entity_sizes (day, entity_id, row_count)
+    SELECT current_date, e.entity_id, greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)
+    FROM kameleon.kdb_entity_definitions e
+    JOIN pg_class c ON c.oid = to_regclass(format('kameleon.%I', kameleon.child_name(e)))
+    WHERE e.storage_mode = 'shared'
+      AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_sizes s WHERE s.entity_id = e.entity_id AND s.day = current_date)
+    ON CONFLICT DO NOTHING
 $$;
 
 -- Whether there can be an index on a column of a type.

@@ -241,6 +241,26 @@ def test_statements_that_are_quick_already_make_no_candidate():
     assert ENGINE.evaluate_entity(ORDERS, stats(calls=500, joins=500, total_ms=50), NOW) == ()
 
 
+def test_an_entity_that_grows_is_a_candidate_before_its_statements_are_slow():
+    grown = replace(ORDERS, rows=20_000, document_us=4.5, row_us=0.5, rows_before=10_000, days_before=3)
+    used = stats(calls=5, total_ms=450, slowest_ms=95)
+    (found,) = ENGINE.evaluate_entity(grown, used, NOW)
+    assert found.suggestion.action == "CALL kameleon.materialize_entity('orders')"
+    assert found.suggestion.reason == "orders: it grows, and is kept in shared storage"
+    # 80 of 90 ms are the documents'; with half as many rows again these are 120 of 130
+    assert found.gain == pytest.approx(120 / 130)
+    assert "about 20,000 rows, and had about 10,000 3 days ago" in found.suggestion.evidence
+    assert "about 130 ms" in found.suggestion.evidence
+    for state, use in [
+        (replace(grown, rows_before=15_000), used),  # not by half
+        (replace(grown, rows_before=None), used),
+        (replace(grown, document_us=0.6), used),  # not for the documents
+        (grown, stats(calls=5, total_ms=300)),  # nor slow then
+        (grown, stats()),
+    ]:
+        assert ENGINE.evaluate_entity(state, use, NOW) == ()
+
+
 def test_a_table_that_nobody_uses_may_go_back():
     table = replace(ORDERS, storage_mode="dedicated", can_be_shared=True, moved_at=NOW - timedelta(days=2))
     (found,) = ENGINE.evaluate_entity(table, stats(), NOW)

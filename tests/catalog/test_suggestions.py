@@ -343,3 +343,38 @@ async def test_what_is_used_much_or_not_at_all_is_found_in_a_review(catalog, sho
     shown = rows(shop, "SELECT action, priority FROM kameleon.suggestions WHERE entity_name = 'unused'")
     assert shown == [("CALL kameleon.dematerialize_entity('unused')", "low")]
     assert rows(shop, "SELECT entity_name FROM kameleon.materialization_candidates") == [("orders",), ("customers",)]
+
+
+async def test_sizes_are_noted_once_a_day_and_tell_that_a_table_grows(catalog, shop):
+    (entity,) = rows(shop, "SELECT entity_id FROM kameleon.entities WHERE entity_name = 'orders'")[0]
+    shop.execute("SELECT kameleon.make_metric_days((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date)")
+    shop.execute(
+        "SELECT kameleon.add_entity_activity(ARRAY[now()], %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        ([entity], ["shared"], [2], [0], [0], [20.0], [15.0], [20], [1]),
+    )
+    shop.execute(f"ANALYZE {catalog.views('orders')['records']}")
+
+    async def connect():
+        return await asyncpg.connect(catalog.postgres.dsn(catalog.name))
+
+    policy = MaterializationPolicy(execution_time_threshold_ms=12)
+    store, collector, connection = await open_store(connect), MetricsCollector(connect, lambda: policy), await connect()
+    try:
+        assert await review_entities(connection, policy, store.snapshot, collector.get_entity_stats) == ()
+        ((noted, days),) = rows(
+            shop,
+            "SELECT row_count, (now() AT TIME ZONE 'UTC')::date - day FROM kameleon.kdb_entity_sizes"
+            f" WHERE entity_id = {entity}",
+        )
+        assert (noted, days) == (20_000, 0)
+        shop.execute(f"UPDATE kameleon.kdb_entity_sizes SET day = day - 2, row_count = 4000 WHERE entity_id = {entity}")
+        (found,) = await review_entities(connection, policy, store.snapshot, collector.get_entity_stats)
+        assert found.suggestion.reason == "public.orders: it grows, and is kept in shared storage"
+        assert "had about 4,000 2 days ago" in found.suggestion.evidence
+        assert rows(shop, f"SELECT count(*) FROM kameleon.kdb_entity_sizes WHERE entity_id = {entity}") == [(2,)]
+        shop.execute("SELECT kameleon.drop_metric_days((now() AT TIME ZONE 'UTC')::date - 1)")
+        assert rows(shop, f"SELECT count(*) FROM kameleon.kdb_entity_sizes WHERE entity_id = {entity}") == [(1,)]
+    finally:
+        await collector.close()
+        await store.close()
+        await connection.close()
