@@ -6,6 +6,7 @@ port: the proxy's socket is a Unix socket in a directory of its own, which only 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -118,6 +119,12 @@ class Database:
             self._server.begin(pid)
             rows = await statement.fetch(*args, timeout=timeout)
             metrics = self._server.measured(pid, sql, self._server.stores.snapshot(self._name))
+            named = Counter(column.name for column in statement.get_attributes())
+            warnings += (
+                f'several columns are called "{name}", and rows have the last of them: name them otherwise, with AS'
+                for name, count in named.items()
+                if count > 1
+            )
         finally:
             connection.remove_log_listener(note)
         return QueryExecutionResult(tuple(dict(row) for row in rows), metrics, tuple(suggestions), tuple(warnings))

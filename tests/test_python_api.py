@@ -94,3 +94,11 @@ async def test_the_parts_work_on_its_pool(db: kameleon.Database) -> None:
     await migration.migrate_to_dedicated("moved")
     found = await db.execute_sql("SELECT storage_mode FROM kameleon.entities")
     assert found.rows == ({"storage_mode": "dedicated"},)
+
+
+async def test_columns_of_one_name_are_warned_of(db: kameleon.Database) -> None:
+    result = await db.execute_sql("SELECT 1 AS a, 2 AS b, 3 AS a")
+    assert result.rows == ({"a": 3, "b": 2},)
+    assert result.warnings == (
+        'several columns are called "a", and rows have the last of them: name them otherwise, with AS',
+    )
