@@ -51,6 +51,7 @@ class Knowledge:
         "command_tag",
         "database",
         "encoding",
+        "is_behind",
         "names",
         "names_dirty",
         "row_descriptions",
@@ -78,6 +79,8 @@ class Knowledge:
         self._known: dict[int, Entity | None] = {}
         #: Some of them are not in `snapshot` yet: until they are, any text may mention one.
         self.unknown = False
+        #: A statement of the open transaction met a newer catalog than the store's.
+        self.is_behind = False
         #: What to tell the client of the running command, where the one that was sent for it has another tag.
         self.command_tag: bytes | None = None
         #: Views of this session only: no snapshot but its own has them.
@@ -161,6 +164,7 @@ class Knowledge:
         self.unknown = self._made_temporary
         self.touched.clear()
         self._known.clear()
+        self.is_behind = False
         self.spoil()
         self.changed_in_transaction = False
 

@@ -569,7 +569,7 @@ class Relay:
                     status = data[pos + 5]
                     knowledge = self.knowledge
                     if knowledge is not None and status == _IDLE:
-                        if knowledge.touched:
+                        if knowledge.touched or knowledge.is_behind:
                             self._write_client(data, start, pos)
                             self._hold_upstream(data[pos:])
                             return
@@ -803,6 +803,8 @@ class Relay:
     def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed]) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
         if self.status != _IDLE and self._block is None:
+            # before the client can try again, the catalog is read again
+            knowledge.is_behind = True
             return retry.conflict(error, knowledge)
         if retry.again_later(self, head):
             head.fate, head.lead = Fate.SWALLOW, b""
@@ -823,6 +825,7 @@ class Relay:
                     self._run(retry.pipeline(self, knowledge, again, error, self._block))
                     return b""
         if retry.is_news(error, knowledge):
+            knowledge.is_behind = True
             return retry.conflict(error, knowledge)
         return translate_diagnostic(error, knowledge, *self._subject(head))
 
@@ -897,7 +900,8 @@ class Relay:
             self._walk_client(self._take_client_buffer())
 
     def _hold_upstream(self, rest: bytes) -> None:
-        """Entities changed in a transaction that has just ended: nobody is told so before the store knows them."""
+        """Entities changed, or were found changed, in a transaction that has just ended: nobody is told so before the
+        store knows them."""
         self._upstream_held = True
         self._upstream_buffer.append(rest)
         self.shell.hold_upstream(True)

@@ -142,7 +142,8 @@ class Session:
         assert relay is not None and relay.knowledge is not None
         database = relay.knowledge.database
         try:
-            await (database.refresh(relay.knowledge.touched) if whole else database.catch_up())
+            touched = () if relay.knowledge.is_behind else relay.knowledge.touched
+            await (database.refresh(touched) if whole else database.catch_up())
         except StoreUnavailable as error:
             # What committed is committed; but with an old catalog this session would read and write the wrong storage.
             log.warning("session ended", error=str(error))

@@ -129,3 +129,34 @@ def test_copy_and_truncate(known: str, deaf: str, session: Session, session_of: 
     assert tell(copy_out) == 1001
     stale.execute("TRUNCATE t")
     assert session.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("prepare_threshold", [None, 0])
+@pytest.mark.parametrize("first", ["SELECT 1", "SAVEPOINT here"])
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_transaction_that_is_tried_again_succeeds(
+    level: str,
+    first: str,
+    prepare_threshold: int | None,
+    deaf: str,
+    session: Session,
+    session_of: Callable[[str], Session],
+) -> None:
+    """It has done something before: that it is told is all that its proxy ever hears of the move."""
+    _fill(session)
+    stale = session_of(deaf)
+    stale.prepare_threshold = prepare_threshold
+    stale.execute("SELECT FROM t")
+    for procedure in ("materialize_entity", "dematerialize_entity", "materialize_entity"):
+        session.execute(f"CALL kameleon.{procedure}('t')".encode())
+        told = 0
+        for _ in range(3):
+            try:
+                with stale.transaction():
+                    stale.execute(f"SET TRANSACTION ISOLATION LEVEL {level}".encode())
+                    stale.execute(first.encode())
+                    stale.execute("UPDATE t SET n = n + 1 WHERE id = 7")
+            except psycopg.errors.SerializationFailure:
+                told += 1
+        assert told == 1
+    assert session.execute("SELECT n FROM t WHERE id = 7").fetchall() == [(6,)]
