@@ -66,7 +66,7 @@ class Again(NamedTuple):
 
 def opening(answered: Owed) -> bytes | None:
     """The text of a simple Query, if all that it did was to begin a transaction."""
-    text = answered.subject
+    text = answered.subject.sql if isinstance(answered.subject, Passed) else answered.subject
     return text if isinstance(text, bytes) and _OPENING.fullmatch(text) is not None else None
 
 

@@ -160,3 +160,21 @@ def test_a_transaction_that_is_tried_again_succeeds(
                 told += 1
         assert told == 1
     assert session.execute("SELECT n FROM t WHERE id = 7").fetchall() == [(6,)]
+
+
+@pytest.mark.parametrize("prepare_threshold", [None, 0])
+@pytest.mark.parametrize("begin", ["BEGIN", "START TRANSACTION ISOLATION LEVEL REPEATABLE READ"])
+def test_a_transaction_that_has_only_begun_is_not_told(
+    begin: str, prepare_threshold: int | None, deaf: str, session: Session, session_of: Callable[[str], Session]
+) -> None:
+    """Whatever its session has done in transactions before."""
+    _fill(session)
+    stale = session_of(deaf)
+    stale.prepare_threshold = prepare_threshold
+    for procedure in (None, "materialize_entity", "dematerialize_entity", "materialize_entity"):
+        if procedure is not None:
+            session.execute(f"CALL kameleon.{procedure}('t')".encode())
+        stale.execute(begin.encode(), prepare=False)
+        stale.execute("UPDATE t SET n = n + 1 WHERE id = 7")
+        stale.execute("COMMIT", prepare=False)
+    assert session.execute("SELECT n FROM t WHERE id = 7").fetchall() == [(4,)]
