@@ -1,7 +1,7 @@
 -- System catalogs as those see them who browse: without what entities are made of and kept by. Re-created on every install.
 --
 -- The proxy treats these catalogs as it treats entities: a query that names one reads a view of ours. All that is left out
--- is in schema kameleon, and named kdb_<what>, but for kdb_records itself; or it is an index over, or a constraint of, such
+-- is in schema kameleon, and named kdb_<what>, or settings; or it is an index over, or a constraint of, such
 -- a table; or a routine without a comment. pg_dump is shown nothing of Kameleon at all, so that what it writes can be restored where there is
 -- none.
 
@@ -24,16 +24,17 @@ WHERE e.storage_mode = 'shared';
 
 -- Conditions are planned anew with each query of a tool's, which joins a dozen catalogs and more: so there is no sub-select
 -- in them, nor a function that PostgreSQL would put in line. $is_storage(x): the name x in schema kameleon is of no concern to
--- people. $ours(x), $hides(x): the relation whose OID is x is in schema kameleon, is one of those that are not shown. The
+-- those who browse. Its tables are not, kameleon.settings neither: tools that compare a database with their models propose to drop
+-- the tables that are in none. $ours(x), $hides(x): the relation whose OID is x is in schema kameleon, is one of those that are not shown. The
 -- text of a regclass has no schema where that is on the search_path.
 CREATE OR REPLACE FUNCTION kameleon.spelt_out(condition text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     in_kameleon text := $c$(\1::regclass::text LIKE 'kameleon.%' OR 'kameleon' = ANY (current_schemas(false)))$c$;
     macros text[] := ARRAY[
-        ['\$hides\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND \1::regclass::text NOT IN ('kdb_records', 'kameleon.kdb_records') AND $c$ || in_kameleon || ')'],
+        ['\$hides\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND $c$ || in_kameleon || $c$ OR \1::regclass::text IN ('kameleon.settings', 'kameleon.settings_pkey'))$c$],
         ['\$ours\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%' AND $c$ || in_kameleon || ')'],
-        ['\$is_storage\(([^()]+)\)', $c$(\1 ~ '^_*kdb_' AND \1 NOT IN ('kdb_records', '_kdb_records'))$c$],
+        ['\$is_storage\(([^()]+)\)', $c$(\1 ~ '^_*kdb_' OR \1 IN ('settings', '_settings'))$c$],
         ['\$kameleon', $c$'kameleon'::regnamespace$c$],
         ['\$is_dump', $c$(current_setting('application_name') = 'pg_dump')$c$]];
     macro text[];
@@ -57,7 +58,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_inherits', $c$NOT $hides(shown.inhrelid)$c$, NULL),
             -- indexes over documents have the names that they have over the table: of a table that is shown there is one
             ('pg_catalog.pg_class', $c$CASE shown.relnamespace
-                WHEN $kameleon THEN (shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) OR shown.relname = 'settings_pkey') AND NOT $is_dump
+                WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) AND NOT $is_dump
                 WHEN 'pg_toast'::regnamespace THEN NOT $ours(split_part(shown.relname, '_', 3)::oid)
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),
@@ -78,17 +79,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 AND (shown.objid < 16384 OR CASE shown.classid
                 WHEN 'pg_class'::regclass THEN $ours(shown.objid)
                 WHEN 'pg_proc'::regclass THEN shown.objid::regprocedure::text LIKE 'kameleon.%'
-                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text ~ '^kameleon\.kdb_(?!records(\[\])?$)'
+                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text ~ '^kameleon\.(kdb_|settings(\[\])?$)'
                 WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid BETWEEN shown.objid AND shown.objid AND $hides(o.ev_class))
                 ELSE (pg_identify_object(shown.classid, shown.objid, 0)).identity
-                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.kdb_(?!records($|\.))|^kameleon_(ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
+                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.(kdb_|settings($|\.))|^kameleon_(ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
             ('pg_catalog.pg_sequence', $c$NOT $hides(shown.seqrelid)$c$, NULL),
             ('pg_catalog.pg_partitioned_table', $c$NOT $hides(shown.partrelid)$c$, NULL),
             -- what roles own and may do, in every database
             ('pg_catalog.pg_shdepend', $c$shown.objid < 16384 OR shown.dbid <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) OR CASE shown.classid
                 WHEN 'pg_class'::regclass THEN NOT $hides(shown.objid)
                 WHEN 'pg_proc'::regclass THEN shown.objid::regprocedure::text NOT LIKE 'kameleon.%'
-                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text !~ '^kameleon\.kdb_(?!records(\[\])?$)'
+                WHEN 'pg_type'::regclass THEN shown.objid::regtype::text !~ '^kameleon\.(kdb_|settings(\[\])?$)'
                 WHEN 'pg_event_trigger'::regclass THEN (pg_identify_object(shown.classid, shown.objid, 0)).identity !~ '^kameleon' IS NOT FALSE
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_locks', $c$stored.shown IS NOT NULL OR shown.relation IS NULL

@@ -99,3 +99,11 @@ def test_a_failing_revision_leaves_nothing(own_target: Target) -> None:
         rows = connection.execute("SELECT full_name, profile, code FROM account ORDER BY id").fetchall()
     assert rows == [("Ada", None, "17"), ("Bob", None, None), (None, None, "9000000000"), ("x", None, "not a number")]
     target.assert_stored("account", 4)
+
+
+def test_autogenerate_drops_nothing_of_any_schema(own_target: Target) -> None:
+    command.upgrade(configuration(own_target), "head")
+    engine = create_engine(own_target.sqlalchemy_url("postgresql+psycopg"), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_schemas": True})
+        assert compare_metadata(context, metadata) == []

@@ -130,9 +130,7 @@ def test_a_command_prints_the_same(describe: Describe, command: str) -> None:
 def test_of_schema_kameleon_is_shown_what_people_use(describe: Describe, command: str) -> None:
     direct, proxied = describe(command)
     ours = [line for line in proxied if line.startswith("kameleon|")]
-    assert not [
-        line for line in ours if line.startswith("kameleon|kdb_") and not line.startswith("kameleon|kdb_records|")
-    ]
+    assert not [line for line in ours if line.startswith("kameleon|kdb_")]
     if command not in (r"\d *.*", r"\dn+", r"\dp *.*"):  # of these our own lines are more than one each
         others = [line for line in proxied if line not in ours]
         # toast tables are listed by the numbers in their names, which differ
@@ -147,7 +145,7 @@ def test_what_people_use(describe: Describe) -> None:
     assert {"materialize_entity", "dematerialize_entity", "adopt_entity", "known_settings", "simulate"} <= routines
     assert len(routines) < 20, routines
     names = {line.split("|")[1] for line in describe(r"\dtv kameleon.*")[1] if line.startswith("kameleon|")}
-    assert {"kdb_records", "entities", "schema_changes"} <= names
+    assert {"entities", "schema_changes"} <= names
     for command in (r"\di kameleon.*", r"\ds kameleon.*"):
         assert not [line for line in describe(command)[1] if "kdb_" in line]
 

@@ -7,9 +7,9 @@ create index orders_note on orders (lower(note)) where note is not null;
 create type size as enum ('s', 'm');
 create function double(int) returns int language sql immutable return $1 * 2;
 
-select n.nspname, c.relname, c.relkind, c.relhassubclass, c.relhastriggers, c.relhasrules from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname !~ '^(pg_.*|information_schema)$' and (n.nspname <> 'kameleon' or c.relname ~ '^kdb_' and c.relname <> 'kdb_records') order by 1, 2;
-select relname from pg_class where relname ~ '^kdb_' and relname <> 'kdb_records';
-select t.typname, t.typtype from pg_type t join pg_namespace n on n.oid = t.typnamespace where n.nspname in ('public', 'shop') or t.typname ~ 'kdb_' and t.typname !~ '^_?kdb_records$' order by 1;
+select n.nspname, c.relname, c.relkind, c.relhassubclass, c.relhastriggers, c.relhasrules from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname !~ '^(pg_.*|information_schema)$' and (n.nspname <> 'kameleon' or c.relkind <> 'v' or c.relname ~ '^kdb_') order by 1, 2;
+select relname from pg_class where relname ~ '^kdb_';
+select t.typname, t.typtype from pg_type t join pg_namespace n on n.oid = t.typnamespace where n.nspname in ('public', 'shop') or t.typname ~ 'kdb_' order by 1;
 select n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind = 'f' and (n.nspname <> 'kameleon' or obj_description(p.oid, 'pg_proc') is null) order by 1, 2;
 select conname, contype from pg_constraint c join pg_namespace n on n.oid = connamespace where n.nspname not in ('pg_catalog', 'information_schema', 'kameleon') and contype <> 'n' order by 1;
 select conname from pg_constraint where conname ~ 'kdb_' and conname !~ '^kdb_records_(?!bucket)';
@@ -41,9 +41,9 @@ select count(*) from pg_catalog.pg_tables where tablename in ('orders', 'custome
 drop table pg_tables;
 
 -- The standard's views, and the statistics views
-select table_schema, table_name, table_type from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') and (table_schema <> 'kameleon' or table_name ~ '^kdb_' and table_name <> 'kdb_records') order by 1, 2;
-select table_name from information_schema.tables where table_name ~ '^kdb_' and table_name <> 'kdb_records';
-select table_name, column_name from information_schema.columns where table_schema in ('public', 'shop') and table_name <> 'of_catalog' or table_name ~ '^kdb_' and table_name <> 'kdb_records' order by 1, ordinal_position;
+select table_schema, table_name, table_type from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') and (table_schema <> 'kameleon' or table_type <> 'VIEW' or table_name ~ '^kdb_') order by 1, 2;
+select table_name from information_schema.tables where table_name ~ '^kdb_';
+select table_name, column_name from information_schema.columns where table_schema in ('public', 'shop') and table_name <> 'of_catalog' or table_name ~ '^kdb_' order by 1, ordinal_position;
 select table_name from information_schema.views where table_schema not in ('pg_catalog', 'information_schema', 'kameleon');
 select constraint_schema, constraint_name from information_schema.check_constraints where constraint_schema not in ('pg_catalog', 'information_schema') and constraint_name !~ 'not_null' order by 2;
 select constraint_name, unique_constraint_name from information_schema.referential_constraints;
@@ -54,7 +54,10 @@ select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog
 select schemaname, viewname from pg_views where schemaname not in ('pg_catalog', 'information_schema', 'kameleon') order by 2;
 select schemaname, tablename, indexname, indexdef from pg_indexes where schemaname not in ('pg_catalog', 'kameleon') order by 3;
 select schemaname, relname from pg_stat_user_tables where schemaname <> 'kameleon' order by 2;
-select relname from pg_stat_all_tables where relname ~ '^kdb_' and relname <> 'kdb_records';
+select relname from pg_stat_all_tables where relname ~ '^kdb_';
 select relname, indexrelname from pg_stat_user_indexes where schemaname <> 'kameleon' order by 2;
 select a.relname, b.relname from pg_class a left join pg_class b on b.oid = a.reltoastrelid and false where a.relname in ('orders', 'customers') order by 1;
 select name, setting from pg_settings where name = 'server_encoding';
+-- What tools take for tables that are in no model, and would drop.
+select schemaname, tablename from pg_catalog.pg_tables where schemaname !~ '^pg_' and schemaname <> 'information_schema' order by 1, 2;
+select schemaname, relname from pg_stat_user_tables order by 1, 2;
