@@ -126,31 +126,38 @@ BEGIN
 END
 $$;
 
--- The same expressions over the shell's columns as expressions over the document (SQL `document`).
--- PostgreSQL expands the read view itself; EXPLAIN shows what it made of it.
-CREATE OR REPLACE FUNCTION kameleon.over_document(entity int, expressions text[], document text) RETURNS text[]
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 SET quote_all_identifiers = off AS $$
-DECLARE
-    plan json;
-BEGIN
-    IF cardinality(expressions) = 0 THEN
-        RETURN expressions;
-    END IF;
-    plan := kameleon.run_as_owner(entity, format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM kameleon.%I',
-                                                 array_to_string(expressions, ', '), 'kdb_read_' || entity));
-    expressions := ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
-                         FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
-                         ORDER BY o.position);
-    RETURN kameleon.over_key_columns(entity, expressions, document);
-END
-$$;
-
 -- PostgreSQL would try to insert a domain's default into a column of the write view that is not a target: that is of the
 -- type behind the domain. An index has the same, for ON CONFLICT to find it; without a length, or no query would.
 CREATE OR REPLACE FUNCTION kameleon.write_cast(typ oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT '::' || format_type(kameleon.base_type(t.oid), NULL) FROM pg_type t WHERE t.oid = typ AND t.typtype = 'd' AND t.typdefault IS NOT NULL
+$$;
+
+-- The same expressions over the shell's columns as expressions over the document (SQL `document`).
+-- PostgreSQL expands the read view itself; EXPLAIN shows what it made of it. for_arbiter: over the columns as the write view has them.
+DROP FUNCTION IF EXISTS kameleon.over_document(int, text[], text);
+CREATE OR REPLACE FUNCTION kameleon.over_document(entity int, expressions text[], document text, for_arbiter boolean DEFAULT false) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 SET quote_all_identifiers = off AS $$
+DECLARE
+    source text := format('kameleon.%I', 'kdb_read_' || entity);
+    plan json;
+BEGIN
+    IF cardinality(expressions) = 0 THEN
+        RETURN expressions;
+    END IF;
+    IF for_arbiter THEN
+        source := format('(SELECT %s FROM %s) AS written', (
+            SELECT string_agg(format('%1$I%2$s AS %1$I', f.field_name, kameleon.write_cast(f.type_oid)), ', ' ORDER BY f.attnum)
+            FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped), source);
+    END IF;
+    plan := kameleon.run_as_owner(entity, format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM %s',
+                                                 array_to_string(expressions, ', '), source));
+    expressions := ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
+                         FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
+                         ORDER BY o.position);
+    RETURN kameleon.over_key_columns(entity, expressions, document);
+END
 $$;
 
 -- 'expression AS name, ...' of arrays in the same order.

@@ -42,7 +42,7 @@ BEGIN
         result := result || expression;
     END LOOP;
     IF ind.predicate IS NOT NULL THEN
-        predicate := kameleon.over_document(entity, ARRAY[format('(%s)', ind.predicate)], 'data');
+        predicate := kameleon.over_document(entity, ARRAY[format('(%s)', ind.predicate)], 'data', for_arbiter => ind.indisunique);
     END IF;
     -- INCLUDE columns only save a look at the row; an index over documents cannot hold expressions there
     RETURN format('USING %I (%s)', ind.amname, array_to_string(result, ', '))

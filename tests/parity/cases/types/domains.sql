@@ -54,6 +54,7 @@ create domain amount as numeric(6, 2) default 1.5;
 create table coded (id int primary key, code code unique, short short_code, amount amount, unique (short, amount), note text);
 create unique index coded_lower on coded (lower(code), amount);
 create unique index coded_some on coded (amount) where short is not null and id > 100;
+create unique index coded_few on coded (note, amount) where code is not null and code <> 'none';
 insert into coded (id, note) values (1, 'first');
 insert into coded (id, code, note) values (2, 'none', 'again') on conflict (code) do update set note = excluded.note || coded.note returning id, code, short, amount, note;
 insert into coded (id, code, note) values (3, 'x', 'third') on conflict (short, amount) do update set note = excluded.note returning id, note;
@@ -65,3 +66,7 @@ insert into coded (id, code, short, amount) values (7, 'toolong', 'six', 7) on c
 select * from coded where code = 'none';
 update coded set code = 'other', amount = default where id = 6 returning id, code, amount;
 select * from coded order by id;
+insert into coded (id, code, short, amount, note) values (101, 'few', 'few', 9, 'few') on conflict (amount) where short is not null and id > 100 do nothing;
+insert into coded (id, code, short, amount, note) values (102, 'some', 'some', 9, 'few') on conflict (amount) where short is not null and id > 100 do update set note = excluded.code || coded.note returning id, note;
+insert into coded (id, code, short, amount, note) values (103, 'any', 'any', 9, 'somefew') on conflict (note, amount) where code is not null and code <> 'none' do update set code = excluded.code returning id, code;
+insert into coded (id, note) values (104, 'no') on conflict (amount) where short is not null do nothing;
