@@ -53,13 +53,13 @@ class QueryExecutionResult:
     """What a statement gave, what it cost, and what there is to say about it."""
 
     rows: tuple[Mapping[str, Any], ...]
-    """In order; column name -> value, the last of several columns with one name (`warnings` tells). Empty for a statement
-    that returns none."""
+    """In order; column name -> value, the last of several columns with one name (`warnings` tells). Empty for a
+    statement that returns none."""
     metrics: QueryMetrics
     suggestions: tuple[MaterializationSuggestion, ...] = ()
     """The most promising first."""
     warnings: tuple[str, ...] = ()
-    """Messages of the notices and warnings that PostgreSQL sent with the result, in order; then what `rows` leave out."""
+    """Messages of the notices and warnings that PostgreSQL sent with the result, in order; then, what `rows` lack."""
 
 
 #: Upper bounds (ms) of a histogram of durations; a last element counts what took longer. The functions that read

@@ -32,9 +32,11 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     in_kameleon text := $c$(\1::regclass::text LIKE 'kameleon.%' OR 'kameleon' = ANY (current_schemas(false)))$c$;
     macros text[] := ARRAY[
-        ['\$hides\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND $c$ || in_kameleon || $c$ OR \1::regclass::text IN ('kameleon.settings', 'kameleon.settings_pkey'))$c$],
-        ['\$ours\(([^()]+|[^()]+\([^()]+\)::oid)\)', $c$(replace(\1::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%' AND $c$ || in_kameleon || ')'],
-        ['\$is_storage\(([^()]+)\)', $c$(\1 ~ '^_*kdb_' OR \1 IN ('settings', '_settings'))$c$],
+        ['\$hides\(([^()]+)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND $c$ || in_kameleon || $c$ OR \1::regclass::text IN ('kameleon.settings', 'kameleon.settings_pkey'))$c$],
+        ['\$ours\(([^()]+)\)', $c$(replace(\1::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%' AND $c$ || in_kameleon || ')'],
+        ['\$is_storage\(([^()]+)\)', $c$(ltrim(\1, '_') LIKE 'kdb\\_%' OR \1 IN ('settings', '_settings'))$c$],
+        -- of a toast relation, which has the number of its table in its name
+        ['\$toasts\(([^()]+)\)', $c$(replace(split_part(\1, '_', 3)::oid::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%')$c$],
         ['\$kameleon', $c$'kameleon'::regnamespace$c$],
         ['\$is_dump', $c$(current_setting('application_name') = 'pg_dump')$c$]];
     macro text[];
@@ -59,7 +61,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             -- indexes over documents have the names that they have over the table: of a table that is shown there is one
             ('pg_catalog.pg_class', $c$CASE shown.relnamespace
                 WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) AND NOT $is_dump
-                WHEN 'pg_toast'::regnamespace THEN NOT $ours(split_part(shown.relname, '_', 3)::oid)
+                WHEN 'pg_toast'::regnamespace THEN NOT $toasts(shown.relname)
                 ELSE true END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),
             ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT ($is_storage(shown.typname) OR $is_dump)$c$, NULL),
@@ -160,7 +162,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- what statistics are kept of
     SELECT (2000000299 + row_number() OVER (ORDER BY c.relname))::int, c.oid,
            kameleon.spelt_out($c$CASE shown.schemaname WHEN 'kameleon' THEN NOT $is_storage(shown.relname)
-                                      WHEN 'pg_toast' THEN NOT $ours(split_part(shown.relname, '_', 3)::oid) ELSE true END$c$),
+                                      WHEN 'pg_toast' THEN NOT $toasts(shown.relname) ELSE true END$c$),
            CASE WHEN c.relname ~ 'indexes$' THEN 'indexrelid' ELSE 'relid' END
     FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relname ~ '^pg_stat(_xact|io|)_(all|user|sys)_(tables|indexes)$'
 $$;
