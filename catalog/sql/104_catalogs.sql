@@ -32,7 +32,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     in_kameleon text := $c$(\1::regclass::text LIKE 'kameleon.%' OR 'kameleon' = ANY (current_schemas(false)))$c$;
     macros text[] := ARRAY[
-        ['\$hides\(([^()]+)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND $c$ || in_kameleon || $c$ OR \1::regclass::text IN ('kameleon.settings', 'kameleon.settings_pkey'))$c$],
+        ['\$hides\(([^()]+)\)', $c$(replace(\1::regclass::text, 'kameleon.', '') LIKE 'kdb\\_%' AND $c$ || in_kameleon || $c$ OR \1 IN ('kameleon.settings'::regclass, 'kameleon.settings_pkey'::regclass))$c$],
         ['\$ours\(([^()]+)\)', $c$(replace(\1::regclass::text, 'kameleon.', 'kdb_') LIKE 'kdb\\_%' AND $c$ || in_kameleon || ')'],
         ['\$is_storage\(([^()]+)\)', $c$(ltrim(\1, '_') LIKE 'kdb\\_%' OR \1 IN ('settings', '_settings'))$c$],
         -- of a toast relation, which has the number of its table in its name
