@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from catalog.store import STALE_SQLSTATE
 from proxy import refusal, settle
+from proxy.client_texts import prelude_of
 from proxy.errors import error_response
 from proxy.pipeline import Asked, Fate, Owed
+from proxy.renewal import RUN_ONCE, run_once
 from proxy.statements import Run
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.translate import translate_diagnostic
@@ -228,7 +230,7 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
     same = rewritten is not None and sent == statement.sent and not _have_moved(before, knowledge, rewritten)
-    if rewritten is None or rewritten.prelude is not None or same:
+    if rewritten is None or same:
         _show(relay, knowledge, error, statement.subject, failed.is_synced)
         return
     statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
@@ -241,7 +243,12 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
         messages.append(parse)
         owed.append(Owed(Asked.PARSE, Fate.HIDE))
     started = perf_counter()
+    prelude = prelude_of(relay, knowledge, rewritten)
+    after_prelude = Asked.BIND if statement.plans_behind_prelude else Asked.EXECUTE
     for number, (asked, message) in enumerate(failed.messages):
+        if asked is after_prelude and prelude is not None:
+            messages.append(run_once(prelude.encode(knowledge.codec)))
+            owed += (Owed(each, Fate.HIDE) for each in RUN_ONCE)
         again = Owed(asked, Fate.HIDE if number < failed.answered else Fate.FORWARD)
         again.statement, again.subject, again.started = statement, rewritten, started
         again.renames = asked is Asked.PARSE
