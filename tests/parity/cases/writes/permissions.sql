@@ -167,3 +167,8 @@ insert into part values ('yyy', 2.0, 1) on conflict (aa) do update set bb = excl
 insert into part values ('yyy', 2.0, 1) on conflict (aa) do update set cc = 3.0;
 reset role;
 select * from whole order by a;
+revoke all on part from parity_reader;
+set role parity_reader;
+select aa from part;
+update part set bb = 'no';
+reset role;

@@ -96,7 +96,7 @@ revoke insert on mine from parity_reader;
 -- session: reader user=parity_reader
 insert into mine values (401, 'reader');
 -- session: main
-grant update (name) on mine to parity_reader;
+grant update on mine to parity_reader;
 revoke all on mine from parity_reader;
 -- session: reader user=parity_reader
 select count(*) from mine;
