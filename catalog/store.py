@@ -9,6 +9,7 @@ NOTIFY.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,9 @@ class CatalogStore:
         self.connect = connect
         self._connection: asyncpg.Connection[Any] | None = None
         self._lock = asyncio.Lock()
+        # in which order refreshes are asked for and reads begin; the number of the last whole read
+        self._clock = itertools.count()
+        self._read_whole = -1
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._watch: asyncio.Task[None] | None = None
@@ -62,16 +66,27 @@ class CatalogStore:
     async def refresh(self, touched: Collection[int] | None = None) -> Snapshot:
         """Reads the catalog again, or only the entities `touched`.
 
+        Where many ask at once, as when an entity's storage was switched under its writers, those that wait for the
+        first read have the next one in common.
         Raises: asyncpg.PostgresError, OSError when upstream cannot be reached, also not by a new connection.
         """
+        asked = next(self._clock)
         async with self._lock:
-            try:
-                await self._read_settled(touched)
-            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
-                # the control connection was lost: what was missed meanwhile is unknown, so read everything
-                self._connection = None
-                await self._read_settled(None)
+            if asked > self._read_whole:
+                await self._read_connected(touched)
         return self.snapshot
+
+    async def _read_connected(self, touched: Collection[int] | None) -> None:
+        began = next(self._clock)
+        try:
+            await self._read_settled(touched)
+        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+            # the control connection was lost: what was missed meanwhile is unknown, so read everything
+            self._connection = None
+            touched = None
+            await self._read_settled(None)
+        if touched is None:
+            self._read_whole = began
 
     async def _read_settled(self, touched: Collection[int] | None) -> None:
         """PostgreSQL describes indexes, types and defaults as they are now, not as of the query's snapshot: what is in

@@ -330,15 +330,15 @@ END
 $$;
 
 -- Locks one relation, and with a view not what it reads: LOCK TABLE would, in the name of the view's owner, who may not have
--- the right to, and along with other entities that the view reads besides. ALTER VIEW takes the lock and changes nothing.
+-- the right to, along with other entities that the view reads besides, and before the next view, which statements lock first.
+-- ALTER VIEW takes the lock and changes nothing.
 CREATE OR REPLACE FUNCTION kameleon.lock_alone(relation regclass, lock_mode text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     options text[];
 BEGIN
     SELECT coalesce(c.reloptions, '{}') INTO options FROM pg_class c
-    WHERE c.oid = relation AND c.relkind = 'v' AND lock_mode = 'ACCESS EXCLUSIVE'
-      AND EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.view_id = substring(c.relname FROM '^kdb_(?:read|write)_(\d+)')::int);
+    WHERE c.oid = relation AND c.relkind = 'v' AND lock_mode = 'ACCESS EXCLUSIVE';
     IF FOUND THEN
         EXECUTE format('ALTER VIEW %s %s', relation,
                        coalesce((SELECT format('SET (%s)', o) FROM unnest(options) AS o WHERE o LIKE 'security_barrier=%'), 'RESET (security_barrier)'));
@@ -351,8 +351,7 @@ $$;
 -- Takes the locks that a change of storage needs. A statement locks its view first and the documents later, and a
 -- transaction may hold one view and want the next: waiting for one lock while holding another would be a deadlock that
 -- a table, which is a single lock, does not have. So each attempt gives up well within deadlock_timeout, lets go of
--- what it got, and tries again in another order, until the session's own lock_timeout. (LOCK of a view of our own locks the
--- documents that it reads, too.)
+-- what it got, and tries again in another order, until the session's own lock_timeout.
 CREATE OR REPLACE FUNCTION kameleon.lock_storage(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -104,7 +104,7 @@ BEGIN
         INSERT INTO kameleon.kdb_migrations AS m (migration_id, call_id, entity_id, schema_name, entity_name, direction, batch_size, patience, reason, started_by, pid, backend_start, query_start)
         OVERRIDING SYSTEM VALUE
         SELECT CASE WHEN t.relid = relation THEN call ELSE nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id')) END, call,
-               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 10000), coalesce(begin_migration.patience, interval '1 hour'),
+               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 2500), coalesce(begin_migration.patience, interval '1 hour'),
                CASE WHEN t.relid = relation THEN why ELSE format('a foreign key ties it to "%s"', definition.entity_name) END,
                kameleon.acting_role(), pg_backend_pid(), a.backend_start, a.query_start
         FROM unnest(tied) AS t, pg_stat_activity a WHERE a.pid = pg_backend_pid()

@@ -431,6 +431,20 @@ def test_a_write_that_waited_for_ddl_goes_on(catalog: CatalogDatabase) -> None:
         pass
 
 
+@pytest.mark.parametrize("view", ["read", "write", "insert"])
+def test_a_view_is_locked_without_what_statements_lock_behind_it(catalog: CatalogDatabase, view: str) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE person (name text)")
+    name = catalog.views("person")[view]
+    with session.transaction():
+        session.execute("SELECT kameleon.lock_alone(%s::regclass, 'ACCESS EXCLUSIVE')", [name])
+        held = (
+            "SELECT relation::regclass::text FROM pg_locks"
+            " WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'"
+        )
+        assert rows(session, held) == [(name,)]
+
+
 def test_ddl_and_writers_do_not_deadlock(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     session.execute("CREATE TABLE person (id serial PRIMARY KEY, a int)")

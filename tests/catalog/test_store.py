@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
 
-from catalog.loader import ENTITIES_SQL
+from catalog.loader import CATALOG_SQL, ENTITIES_SQL
 from catalog.store import open_store
 from tests.catalog.fix_catalog import CatalogDatabase, rows
 
@@ -37,5 +38,38 @@ async def test_a_table_that_is_dropped_while_the_catalog_is_read(catalog: Catalo
     try:
         assert entity in store.snapshot.entities
         assert entity not in (await store.refresh([entity])).entities
+    finally:
+        await store.close()
+
+
+async def test_many_refreshes_at_once_share_a_read_that_begins_after_them(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    read = asyncio.Event()
+    counted: list[str] = []
+
+    class Counted(asyncpg.Connection):
+        async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+            answer = await super().fetchval(query, *args, **options)
+            if query == CATALOG_SQL:
+                counted.append(query)
+                read.set()
+            return answer
+
+    async def connect() -> Any:
+        return await asyncpg.connect(catalog.postgres.dsn(catalog.name), connection_class=Counted)
+
+    store = await open_store(connect)
+    assert store is not None
+    try:
+        counted.clear()
+        read.clear()
+        first = asyncio.create_task(store.refresh())
+        await read.wait()
+        # the first read is over, and was too early for those that come now
+        session.execute("CREATE TABLE t (x int)")
+        snapshots = await asyncio.gather(*(store.refresh() for _ in range(8)))
+        await first
+        assert all("t" in {each.name for each in snapshot.entities.values()} for snapshot in snapshots)
+        assert len(counted) == 2
     finally:
         await store.close()
