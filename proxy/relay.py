@@ -819,6 +819,9 @@ class Relay:
                 self._run(retry.query(self, knowledge, head, text, error, self._block))
                 return b""
             if self._cycle is not None:
+                begun = None if self._block is not None else retry.led_by_opening(self._cycle, self.statements)
+                if begun is not None:
+                    self._block, self._cycle = begun
                 statement = head.statement or head.renewed or retry.named(self._cycle, self.statements)
                 again = None if statement is None else retry.of_cycle(self._cycle, statement, discarded, is_synced)
                 if again is not None:

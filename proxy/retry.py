@@ -67,21 +67,59 @@ class Again(NamedTuple):
 
 
 def opening(answered: Owed) -> bytes | None:
-    """The text of a simple Query, if all that it did was to begin a transaction."""
+    """The text of what was asked, if all that it did was to begin a transaction."""
     text = answered.subject.sql if isinstance(answered.subject, Passed) else answered.subject
     return text if isinstance(text, bytes) and _OPENING.fullmatch(text) is not None else None
+
+
+def led_by_opening(cycle: Cycle, statements: Statements) -> tuple[bytes, Cycle] | None:
+    """The text of a BEGIN that a cycle begins with, and the rest of the cycle: JDBC sends it ahead of the first
+    statement."""
+    name = _name(cycle)
+    if name is None:
+        return None
+    data, position = cycle
+    begin = statements.by_name.get(name)
+    if data[position] == Frontend.PARSE:
+        text = Parse.decode(data[position + HEADER_SIZE : _end(data, position)]).sql
+    elif name and begin is not None:
+        text = begin.sql
+    else:
+        # another may have taken the unnamed one's place since
+        return None
+    if _OPENING.fullmatch(text) is None:
+        return None
+    while len(data) - position >= HEADER_SIZE:
+        after = _end(data, position)
+        asked = _about(name, data[position], data[position + HEADER_SIZE : after])
+        position = after
+        if asked is Asked.EXECUTE and position < len(data):
+            return text, (data, position)
+        if asked is None:
+            return None
+    return None
 
 
 def named(cycle: Cycle, statements: Statements) -> Statement | None:
     """The statement that the cycle begins with a Parse or Bind of: one that was passed on is not noted with what is
     owed."""
+    name = _name(cycle)
+    return None if name is None else statements.by_name.get(name)
+
+
+def _name(cycle: Cycle) -> bytes | None:
     data, position = cycle
     kind, name = data[position], position + HEADER_SIZE
     if kind == Frontend.BIND:
         name = data.find(0, name) + 1
     elif kind != Frontend.PARSE:
         return None
-    return statements.by_name.get(data[name : data.find(0, name)])
+    return data[name : data.find(0, name)]
+
+
+def _end(data: bytes, position: int) -> int:
+    length: int = unpack_length(data, position + 1)[0]
+    return position + 1 + length
 
 
 def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synced: bool) -> Again | None:
@@ -95,7 +133,7 @@ def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synce
     data, position = cycle
     while len(data) - position >= HEADER_SIZE:
         kind = data[position]
-        after = position + 1 + unpack_length(data, position + 1)[0]
+        after = _end(data, position)
         message = data[position:after]
         if kind == Frontend.SYNC or (kind == Frontend.FLUSH and after == len(data)):
             answered = len(messages) - sum(entry.unanswered for entry in discarded)
@@ -107,7 +145,7 @@ def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synce
             if not is_synced and [entry.asked for entry in discarded] != [asked for asked, _ in messages[answered:]]:
                 return None
             return Again(statement, messages, answered, is_synced)
-        asked = _about(statement, kind, message[HEADER_SIZE:])
+        asked = _about(statement.name, kind, message[HEADER_SIZE:])
         if asked is None:
             return None
         messages.append((asked, message))
@@ -115,15 +153,15 @@ def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synce
     return None
 
 
-def _about(statement: Statement, kind: int, body: bytes) -> Asked | None:
+def _about(name: bytes, kind: int, body: bytes) -> Asked | None:
     if kind == Frontend.PARSE:
-        return Asked.PARSE if body.startswith(statement.name + b"\0") else None
+        return Asked.PARSE if body.startswith(name + b"\0") else None
     if kind == Frontend.BIND:
-        return Asked.BIND if body[body.find(0) + 1 :].startswith(statement.name + b"\0") else None
+        return Asked.BIND if body[body.find(0) + 1 :].startswith(name + b"\0") else None
     if kind == Frontend.DESCRIBE:
         if body[0] == PORTAL:
             return Asked.DESCRIBE_PORTAL
-        return Asked.DESCRIBE_STATEMENT if body[1:] == statement.name + b"\0" else None
+        return Asked.DESCRIBE_STATEMENT if body[1:] == name + b"\0" else None
     return Asked.EXECUTE if kind == Frontend.EXECUTE else None
 
 
@@ -199,6 +237,7 @@ def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: b
     first = failed.subject
     same = first.sql if isinstance(first, Rewritten) else text.text
     if rewritten is None or (rewritten.sql == same and not _have_moved(before, knowledge, rewritten)):
+        yield from _fail_again(relay, block)
         _show(relay, knowledge, error, first)
         return
     again = Owed(Asked.QUERY)
@@ -231,6 +270,8 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
     same = rewritten is not None and sent == statement.sent and not _have_moved(before, knowledge, rewritten)
     if rewritten is None or same:
+        if failed.is_synced:
+            yield from _fail_again(relay, block)
         _show(relay, knowledge, error, statement.subject, failed.is_synced)
         return
     statement.sent, statement.rewritten, statement.version = sent, rewritten, knowledge.version
@@ -265,6 +306,13 @@ def _begin_again(relay: Relay, block: bytes | None) -> Script:
         rollback, begin = Owed(Asked.QUERY, Fate.SWALLOW), Owed(Asked.QUERY, Fate.SWALLOW)
         relay.inject(Query(b"ROLLBACK").encode() + Query(block).encode(), rollback, begin)
         yield begin
+
+
+def _fail_again(relay: Relay, block: bytes | None) -> Script:
+    if block is not None:
+        failing = Owed(Asked.QUERY, Fate.SWALLOW)
+        relay.inject(Query(refusal.REFUSED_SQL.encode()).encode(), failing)
+        yield failing
 
 
 def _catch_up(relay: Relay, knowledge: Knowledge) -> Script:

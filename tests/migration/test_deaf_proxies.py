@@ -131,6 +131,25 @@ def test_copy_and_truncate(known: str, deaf: str, session: Session, session_of: 
     assert session.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize("level", ["READ COMMITTED", "SERIALIZABLE"])
+def test_a_transaction_begun_in_the_pipeline_of_its_first_statement(
+    level: str, deaf: str, session: Session, session_of: Callable[[str], Session]
+) -> None:
+    _fill(session)
+    stale = session_of(deaf)
+    stale.execute("SELECT count(*) FROM t")
+    session.execute("CALL kameleon.materialize_entity('t')")
+    session.execute("UPDATE t SET n = 1")
+    with stale.pipeline(), stale.cursor() as begin, stale.cursor() as first:
+        begin.execute(f"BEGIN ISOLATION LEVEL {level}".encode())
+        first.execute("UPDATE t SET n = n + 1 WHERE id = %s RETURNING n", [7])
+        assert first.fetchall() == [(2,)]
+    shown = stale.execute("SHOW transaction_isolation").fetchall()
+    assert shown == [(level.lower(),)]
+    stale.execute("COMMIT")
+    assert session.execute("SELECT n FROM t WHERE id = 7").fetchall() == [(2,)]
+
+
 @pytest.mark.parametrize("prepare_threshold", [None, 0])
 @pytest.mark.parametrize("first", ["SELECT 1", "SAVEPOINT here"])
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])

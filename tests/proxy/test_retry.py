@@ -15,6 +15,7 @@ from tests.playbook import (
     PARSE_COMPLETE,
     READY,
     SYNC,
+    Message,
     answer,
     as_bytes,
     done,
@@ -136,6 +137,59 @@ def test_a_cycle_that_is_the_first_of_a_transaction_is_tried_again_in_a_new_one(
     script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
     script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
     script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:])
+
+
+BEGIN: list[Message] = [Parse(b"b", b"BEGIN"), Bind(b"", b"b"), Execute(b"")]
+BEGUN: list[Message] = [PARSE_COMPLETE, BIND_COMPLETE, done("BEGIN")]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["parsed", "parsed before"])
+def test_the_first_behind_a_begin_of_the_extended_protocol(first):
+    script = playbook(entity()).client(BEGIN[0], SYNC).upstream(PARSE_COMPLETE, READY)
+    script.client(*BEGIN[first:], SYNC).upstream(*BEGUN[first:], IN_TRANSACTION)
+    script._sent_to_upstream.clear()
+    script._sent_to_client.clear()
+    script.client(Query(INSERT)).to_upstream(Query(INSERT_3)).upstream(GONE, FAILED).to_client()
+    script.to_upstream(Query(b"ROLLBACK"), Query(b"BEGIN"))
+    script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
+    script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
+    script.to_upstream(Query(INSERT_4)).upstream(done("INSERT 0 1"), IN_TRANSACTION)
+    script.to_client(done("INSERT 0 1"), IN_TRANSACTION)
+
+
+@pytest.mark.parametrize("name", [b"", b"b"])
+def test_a_begin_and_the_first_of_its_transaction_in_one_cycle(name: bytes):
+    """As JDBC sends them."""
+    begin: list[Message] = [Parse(name, b"BEGIN"), Bind(b"", name), Execute(b"")]
+    sent: list[Message] = [Parse(b"", INSERT), Bind(b"", b""), Describe(PORTAL, b""), Execute(b"")]
+    script = playbook(entity()).client(*begin, *sent, SYNC).upstream(*BEGUN, PARSE_COMPLETE).upstream(GONE, FAILED)
+    script.to_client(*BEGUN, PARSE_COMPLETE)
+    script._sent_to_upstream.clear()
+    script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
+    script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:], SYNC)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, NO_DATA, done("INSERT 0 1"), IN_TRANSACTION)
+    script.to_client(BIND_COMPLETE, NO_DATA, done("INSERT 0 1"), IN_TRANSACTION)
+    assert not script.relay.pipeline.queue
+
+
+def test_not_behind_a_begin_and_more():
+    script = playbook(entity()).client(*BEGIN, SYNC).upstream(*BEGUN, IN_TRANSACTION)
+    script.client(Query(b"COMMIT")).upstream(done("COMMIT"), READY)
+    script.client(Query(b"BEGIN; DELETE FROM others")).upstream(done("BEGIN"), done("DELETE 1"), IN_TRANSACTION)
+    script.client(Query(INSERT)).upstream(GONE)
+    assert b"C40001\0" in as_bytes(script._sent_to_client)
+
+
+@pytest.mark.parametrize("sent", [[Query(INSERT)], [Parse(b"", INSERT), Bind(b"", b""), Execute(b""), SYNC]])
+def test_a_transaction_whose_first_statement_fails_again_has_failed(sent):
+    script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(*sent).upstream(GUARDED, FAILED)
+    script.upstream(done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity())
+    script.upstream(answer(ready=IN_TRANSACTION))
+    script.upstream(REFUSED, FAILED)
+    assert as_bytes(script._sent_to_client).endswith(FAILED.encode())
+    assert not script.relay.pipeline.queue
 
 
 @pytest.mark.parametrize("begin", [b"BEGIN; DELETE FROM others", b"SAVEPOINT a"])
