@@ -44,6 +44,7 @@ class Knowledge:
     __slots__ = (
         "_base",
         "_known",
+        "_left",
         "_made_temporary",
         "_moved",
         "_temporary",
@@ -89,6 +90,8 @@ class Knowledge:
         self._made_temporary = False
         #: Entities whose rows others have moved, by transactions that this session may not see yet.
         self._moved: dict[int, str] = {}
+        #: Views that left the catalog meanwhile.
+        self._left: dict[int, Entity] = {}
         self.version = 1
         self.texts = database.texts(self.encoding, self.standard_conforming_strings)
         self.row_descriptions = database.row_descriptions()
@@ -116,13 +119,18 @@ class Knowledge:
             if known is not None and known.moved_by != entity.moved_by:
                 self._moved[id_] = entity.moved_by
         if self._moved:
+            latest = max(self._moved.values(), key=int)
+            for id_, known in before.entities.items():
+                # a view that reads no documents any more is a stranger to the catalog, but may read moved rows
+                if known.is_view and id_ not in self._base.entities:
+                    self._moved[id_], self._left[id_] = latest, known
             self._see(self._temporary)
 
     def _see(self, changes: Mapping[int, Entity | None]) -> None:
         """The committed entities with these changes, less the rows that may be out of sight."""
         self.snapshot = self._base.with_changes(changes)
         if self._moved:
-            known = ((id_, self.snapshot.entities.get(id_)) for id_ in self._moved)
+            known = ((id_, self.snapshot.entities.get(id_) or self._left.get(id_)) for id_ in self._moved)
             hidden = {id_: replace(each, is_unseen=True) for id_, each in known if each is not None}
             self.snapshot = self.snapshot.with_changes(hidden)
         self._read_texts()
@@ -182,6 +190,7 @@ class Knowledge:
         if self._moved:
             unseen = unseen_entities(answer)
             self._moved = {id_: xid for id_, xid in self._moved.items() if id_ in unseen}
+            self._left = {id_: each for id_, each in self._left.items() if id_ in unseen}
         self._see(self._known | changes)
         self.version += 1
 

@@ -71,6 +71,20 @@ BEGIN
 END
 $$;
 
+-- The transaction that last moved rows that a view reads, be it through others.
+CREATE OR REPLACE FUNCTION kameleon.view_moved_by(view_oid oid) RETURNS xid8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (WITH RECURSIVE source AS (
+        SELECT view_oid AS oid
+        UNION
+        SELECT s.oid FROM source JOIN pg_class c ON c.oid = source.oid AND c.relkind = 'v' CROSS JOIN LATERAL kameleon.view_sources(c.oid) AS s (oid)
+    )
+    SELECT e.moved_by FROM source JOIN kameleon.kdb_entity_definitions e ON e.relid = source.oid
+    WHERE e.moved_by IS NOT NULL ORDER BY e.moved_by DESC LIMIT 1);
+END
+$$;
+
 -- Drops the shadows of these views, which may read each other.
 CREATE OR REPLACE FUNCTION kameleon.drop_shadows(views oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
@@ -439,7 +453,7 @@ BEGIN
     RETURN (SELECT json_build_object(
         'entity_id', d.view_id, 'schema', n.nspname, 'name', c.relname, 'relid', c.oid::bigint,
         'kind', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, 'temporary', c.relpersistence = 't',
-        'writes_documents', d.base_relid IS NOT NULL,
+        'writes_documents', d.base_relid IS NOT NULL, 'moved_by', kameleon.view_moved_by(c.oid),
         -- a materialized view has rows of its own: queries read those
         'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', d.generation, 'child_name', NULL,
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),

@@ -54,22 +54,24 @@ def test_writers_and_readers_go_on(database: Database) -> None:
         assert modes == [("dedicated",)]
 
 
-@pytest.mark.parametrize("ddl", [TRIGGER.format("t"), "ALTER TABLE t ALTER v TYPE bigint"])
-def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: str) -> None:
+@pytest.mark.parametrize("name", ["t", "in_view", "in_view_of_view"])
+@pytest.mark.parametrize("ddl", [TRIGGER.format("t"), "ALTER TABLE t ALTER v SET NOT NULL"])
+def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: str, name: str) -> None:
     with (
         psycopg.connect(database.proxied, autocommit=True) as session,
         psycopg.connect(database.proxied) as reader,
     ):
         session.execute("CREATE TABLE t (id int, v int); CREATE TABLE other (id int)")
         session.execute("INSERT INTO t VALUES (1, 1); INSERT INTO other VALUES (1)")
+        session.execute("CREATE VIEW in_view AS SELECT id FROM t; CREATE VIEW in_view_of_view AS TABLE in_view")
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         assert reader.execute("SELECT id FROM other").fetchall() == [(1,)]
         session.execute(ddl.encode())
         assert reader.execute("SELECT id FROM other").fetchall() == [(1,)]
         with pytest.raises(psycopg.errors.SerializationFailure):
-            reader.execute("SELECT id FROM t")
+            reader.execute(f"SELECT id FROM {name}".encode())
         reader.rollback()
-        assert reader.execute("SELECT id FROM t").fetchall() == [(1,)]
+        assert reader.execute(f"SELECT id FROM {name}".encode()).fetchall() == [(1,)]
         reader.commit()
 
 
