@@ -188,7 +188,7 @@ $$;
 
 -- SQL of a column's default, NULL where it has none.
 CREATE OR REPLACE FUNCTION kameleon.default_expression(relation oid, attribute int2) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN a.attidentity <> '' THEN format('kameleon.next_identity(%L::regclass)',
