@@ -130,8 +130,7 @@ def _move(connection: psycopg.Connection[tuple[object, ...]], procedure: str) ->
 
 
 def _throughput(servers: Servers, options: str, seconds: float) -> float:
-    # inside its transaction a client that waited for a table's switch is told to retry
-    arguments = ("-c", str(_WRITERS), "-j", "2", "-n", "-M", "prepared", "--max-tries", "10", "-T", f"{seconds:.0f}")
+    arguments = ("-c", str(_WRITERS), "-j", "2", "-n", "-M", "prepared", "-T", f"{seconds:.0f}")
     return float(_pgbench(servers, options, *arguments).partition("\ntps = ")[2].split()[0])
 
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.model import Entity, Field, ForeignKey, Index, Names, Snapshot
+from catalog.model import Entity, Field, ForeignKey, Index, Move, Names, Snapshot
 
 CATALOG_SQL = "SELECT kameleon.catalog_json()"
+MOVES_SQL = "SELECT kameleon.moves_json()"
 ENTITIES_SQL = "SELECT json_object_agg(t.entity, kameleon.entity_json(t.entity)) FROM unnest($1::int[]) AS t (entity)"
 
 
@@ -35,6 +36,10 @@ def parse_session_state(text: str) -> tuple[Names, dict[int, Entity | None]]:
         database=state["database"],
     )
     return names, parse_entities(state["entities"])
+
+
+def parse_moves(text: str | None) -> tuple[Move, ...]:
+    return tuple(Move(call, tuple(entities), frozenset(names)) for call, entities, names in json.loads(text or "[]"))
 
 
 def parse_snapshot(text: str, version: int) -> Snapshot:

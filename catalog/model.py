@@ -55,6 +55,15 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Entities that are being moved to the other storage, together."""
+
+    call_id: int
+    entities: tuple[int, ...]
+    names: frozenset[str]  # of the tables, and of the views over them
+
+
+@dataclass(frozen=True, slots=True)
 class Entity:
     """A table that the catalog manages, or a view over one: that has a read view, and often a write view, too."""
 

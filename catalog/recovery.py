@@ -17,7 +17,7 @@ ANY_RUNNING = "SELECT EXISTS (SELECT FROM kameleon.kdb_migrations WHERE finished
 
 log = structlog.get_logger(__name__)
 
-#: The notification that a migration begins.
+#: The notification that a migration begins or has ended.
 MIGRATION = "migration"
 #: Somebody else's long transaction must not keep a proxy from starting; the next attempt may have more luck.
 LOCK_TIMEOUT = "2s"

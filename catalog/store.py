@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from catalog.loader import CATALOG_SQL, ENTITIES_SQL, parse_entities, parse_snapshot
-from catalog.model import Snapshot
+from catalog.loader import CATALOG_SQL, ENTITIES_SQL, MOVES_SQL, parse_entities, parse_moves, parse_snapshot
+from catalog.model import Move, Snapshot
 from catalog.recovery import MIGRATION, recover_migrations, watch_migrations
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,8 @@ class CatalogStore:
         self.snapshot = Snapshot(0, {})
         #: The rows of kameleon.settings: name -> value.
         self.settings: Mapping[str, str] = {}
+        #: Those that are under way.
+        self.moves: tuple[Move, ...] = ()
         #: Makes one more connection to the same database.
         self.connect = connect
         self._connection: asyncpg.Connection[Any] | None = None
@@ -131,6 +133,7 @@ class CatalogStore:
         if touched is None:
             self.snapshot = parse_snapshot(await connection.fetchval(CATALOG_SQL), version)
             self.settings = await _read_settings(connection)
+            self.moves = parse_moves(await connection.fetchval(MOVES_SQL))
         elif touched:
             changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
             # of temporary views only their own session knows
@@ -153,9 +156,10 @@ class CatalogStore:
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         if payload == MIGRATION:
             self._watch_migrations()
+            self._spawn(self._read_quietly(self._read_moves))
             return
         if payload == SETTINGS_CHANGED:
-            self._spawn(self._read_settings_quietly())
+            self._spawn(self._read_quietly(self._read_settings))
             return
         touched = [int(payload)] if isinstance(payload, str) and payload.isdecimal() else None
         self._spawn(self._refresh_quietly(touched))
@@ -192,12 +196,18 @@ class CatalogStore:
             return False
         return True
 
-    async def _read_settings_quietly(self) -> None:
+    async def _read_settings(self) -> None:
+        self.settings = await _read_settings(await self._connected())
+
+    async def _read_moves(self) -> None:
+        self.moves = parse_moves(await (await self._connected()).fetchval(MOVES_SQL))
+
+    async def _read_quietly(self, read: Callable[[], Awaitable[None]]) -> None:
         try:
             async with self._lock:
-                self.settings = await _read_settings(await self._connected())
+                await read()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("settings of the database not read", error=str(error))
+            log.warning("news of the database not read", error=str(error))
 
     async def close(self) -> None:
         self._closing = True

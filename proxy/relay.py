@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from proxy import extended_query, notices, retry, simple_query
+from proxy import extended_query, notices, retry, simple_query, standstill
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
@@ -156,6 +156,7 @@ class Relay:
         "caught_up",
         "closing",
         "has_bound",
+        "held",
         "in_extended",
         "is_muted",
         "knowledge",
@@ -223,6 +224,8 @@ class Relay:
         #: Entities that the transaction has used, and those whose tables it has locked (`analysis`).
         self.used: set[int] = set()
         self.locked: set[int] = set()
+        #: Moves whose switch it has put off (`standstill`).
+        self.held: set[int] = set()
         self.terminated = False
         self.closing = False
         self.upstream_said_why = False
@@ -301,6 +304,13 @@ class Relay:
             data = self._take_client_buffer()
 
         pipeline = self.pipeline
+        # in a block whose first statement has been answered
+        moves = (
+            self.status != _IDLE
+            and self._block is None
+            and self.knowledge is not None
+            and self.knowledge.database.store.moves
+        )
         now = perf_counter()
         end = len(data)
         start = pos = 0  # what lies between them is to be forwarded as it is
@@ -322,7 +332,12 @@ class Relay:
             if after > end and kind not in frontend.STREAMED:
                 self._client_missing = after - pos
                 break
-            if kind == _QUERY:
+            if moves and kind in standstill.KINDS:
+                assert self.knowledge is not None
+                verdict = standstill.needed(self, self.knowledge, kind, data[pos + 5 : after])
+            if verdict is not None:
+                pass
+            elif kind == _QUERY:
                 if not (pipeline.skipping or pipeline.copying_in):
                     verdict = simple_query.on_query(self, data[pos + 5 : after - 1], now)
             elif kind == _SYNC:
@@ -579,6 +594,8 @@ class Relay:
                         self._block = retry.opening(head)
                     self.status = status
                     self.pipeline.pop()
+                    if status == _IDLE and self.held:
+                        self.held.clear()
                     if status == _IDLE and self.used and not queue:
                         self.used.clear()
                         self.locked.clear()

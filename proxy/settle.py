@@ -7,11 +7,12 @@ know how its names resolve: then it asks, on its own upstream connection, in the
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME, PARSE_OWN, parse_own
-from proxy.verdicts import SETTLED, Hold, Script
+from proxy.verdicts import SETTLED, Hold, Script, Wait
 from proxy.wire.backend import FAILED_TRANSACTION, Backend, DataRow, Diagnostic
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Bind, Close, Execute
 from rewriter import Kind
@@ -62,7 +63,17 @@ def _wait_for(relay: Relay, change: Owed) -> Script:
 
 
 def ask(relay: Relay, knowledge: Knowledge) -> Script:
-    """Ask upstream how this session's names resolve.
+    """Ask upstream how this session's names resolve."""
+    rows = yield from answered(relay, knowledge.question())
+    if rows:
+        knowledge.learn((DataRow.decode(rows[0][5:]).values[0] or b"").decode(knowledge.codec))
+        relay.careful = relay.last_change is not None or knowledge.changed_in_transaction
+
+
+def answered(relay: Relay, question: bytes) -> Generator[Wait, None, list[bytes]]:
+    """The DataRows of a query of ours on the client's own connection.
+
+    None where it fails: the client's next message then fails with the same error.
 
     By the extended protocol and under a name of ours, so that the client's unnamed statement and portal live on; with
     a Flush inside a pipeline of the client's, whose implicit transaction a Sync would end. Before the client's first
@@ -74,13 +85,13 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
         relay.write_upstream(FLUSH)
         yield SETTLED
         if relay.pipeline.skipping:
-            return  # thrown away like the rest, up to the client's Sync
+            return []  # thrown away like the rest, up to the client's Sync
     asked = (*PARSE_OWN, Asked.BIND, Asked.EXECUTE)
     close, parse, bind, execute = (Owed(each, Fate.SWALLOW) for each in asked)
     closing = [Owed(Asked.CLOSE, Fate.SWALLOW), Owed(Asked.CLOSE, Fate.SWALLOW)]
     execute.frames = []
     messages = (
-        parse_own(knowledge.question()) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH
+        parse_own(question) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH
     )
     if in_pipeline:
         messages += FLUSH
@@ -90,10 +101,7 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
     relay.inject(messages, close, parse, bind, execute, *closing)
     yield closing[-1]
     if execute.outcome is Outcome.DONE:
-        rows = [frame for frame in execute.frames if frame[0] == Backend.DATA_ROW]
-        knowledge.learn((DataRow.decode(rows[0][5:]).values[0] or b"").decode(knowledge.codec))
-        relay.careful = relay.last_change is not None or knowledge.changed_in_transaction
-        return
+        return [frame for frame in execute.frames if frame[0] == Backend.DATA_ROW]
     error = close.error or parse.error or bind.error or execute.error
     if in_pipeline:
         # Upstream throws away what the client sends up to its Sync; this is the one error it gets for it.
@@ -101,6 +109,7 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
             relay.write_client(_without_context(error))
     elif error is not None and Diagnostic.decode(error[0], error[5:]).sqlstate != IN_FAILED_TRANSACTION:
         relay.refuse_next(_without_context(error))
+    return []
 
 
 def _without_context(error: bytes) -> bytes:

@@ -19,7 +19,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self, cast
 
-from catalog.model import Entity, Field, Index, Names, Snapshot
+from catalog.model import Entity, Field, Index, Move, Names, Snapshot
 from catalog.store import CatalogStore
 from proxy.knowledge import Knowledge
 from proxy.relay import Relay
@@ -114,6 +114,7 @@ class FakeStore:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.settings: dict[str, str] = {}
+        self.moves: tuple[Move, ...] = ()
 
     async def connect(self) -> NoReturn:
         raise OSError("no database here")

@@ -10,14 +10,20 @@
 -- What fails or is cancelled before the switch is undone (undoing); what is interrupted, is undone by whoever comes next.
 
 -- Takes locks, if they can be had at once or soon: within 100 ms, and a little later with every attempt, but before anybody
--- looks for a deadlock. A writer waits behind us while we wait.
-CREATE OR REPLACE FUNCTION kameleon.lock_briefly(relations text[], lock_mode text, attempts int DEFAULT 0) RETURNS boolean
+-- looks for a deadlock. A writer waits behind us while we wait. `switch`: the call that is to switch, which transactions may
+-- have put off.
+DROP FUNCTION IF EXISTS kameleon.lock_briefly(text[], text, int);
+CREATE OR REPLACE FUNCTION kameleon.lock_briefly(relations text[], lock_mode text, attempts int DEFAULT 0, switch bigint DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own_timeout text := current_setting('lock_timeout');
     began timestamptz := clock_timestamp();
     relation text;
 BEGIN
+    IF switch IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', least(100 * 1.1 ^ least(attempts, 25), 600)::int::text, true);
+        PERFORM pg_advisory_xact_lock('kameleon.kdb_migrations'::regclass::oid::int, switch::int);
+    END IF;
     FOREACH relation IN ARRAY relations LOOP
         PERFORM set_config('lock_timeout', greatest(10, least(100 * 1.1 ^ least(attempts, 25), 600) - extract(epoch FROM clock_timestamp() - began) * 1000)::int::text, true);
         PERFORM kameleon.lock_alone(relation::regclass, lock_mode);
@@ -115,7 +121,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table "%s" is being moved to another storage', entity_name),
             HINT = 'The view kameleon.migrations tells how far it is.';
     END;
-    -- the proxies watch that it does not die
+    -- the proxies watch that it does not die, and tell it of transactions that the switch would hit
     PERFORM pg_notify('kameleon', 'migration');
     RETURN call;
 END
@@ -522,6 +528,29 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(r.name ORDER BY r.layer, r.position, r.entity, r.name) FROM relation r WHERE to_regclass(r.name) IS NOT NULL
 $$;
 
+-- The moves that are under way, with the names by which statements may come to their tables.
+CREATE OR REPLACE FUNCTION kameleon.moves_json() RETURNS json
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(json_agg(json_build_array(m.call_id, m.entities, (SELECT json_agg(DISTINCT c.relname) FROM pg_class c
+                                                                      WHERE c.oid = ANY (m.tables || kameleon.views_over(m.tables))))), '[]')
+    FROM (SELECT m.call_id, array_agg(m.entity_id ORDER BY m.entity_id) AS entities, array_agg(e.relid) AS tables
+          FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+          WHERE m.finished_at IS NULL AND m.phase <> 'undoing' GROUP BY m.call_id) AS m
+$$;
+
+-- Called in a client's transaction, before it comes to tables that are being moved: these calls do not switch before it ends.
+-- Returns whether all of them are under way still. That is not read in the table of migrations, for which the transaction's
+-- snapshot may be too old.
+CREATE OR REPLACE FUNCTION kameleon.put_off_switches(calls bigint[], entities int[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared('kameleon.kdb_migrations'::regclass::oid::int, c.call::int) FROM unnest(calls) AS c (call);
+    -- with the lock of a relation comes the news of what was dropped
+    LOCK TABLE kameleon.kdb_migrations IN ACCESS SHARE MODE;
+    RETURN (SELECT bool_and(to_regclass('kameleon.kdb_progress_' || e.entity) IS NOT NULL) FROM unnest(entities) AS e (entity));
+END
+$$;
+
 -- The cutover, of all tables of a call at once.
 CREATE OR REPLACE FUNCTION kameleon.switch_storage(migration kameleon.kdb_migrations) RETURNS float8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -529,7 +558,7 @@ DECLARE
     moving kameleon.kdb_entity_definitions[] := kameleon.moving_together((migration).call_id);
     each kameleon.kdb_migrations;
 BEGIN
-    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE', (migration).attempts) THEN
+    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE', (migration).attempts, (migration).call_id) THEN
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
@@ -554,6 +583,7 @@ BEGIN
         PERFORM kameleon.settle_shared(moving, (SELECT m.reason FROM kameleon.kdb_migrations m WHERE m.migration_id = (migration).call_id), 'DEMATERIALIZE ENTITY');
     END IF;
     UPDATE kameleon.kdb_migrations m SET phase = 'done', finished_at = clock_timestamp(), updated_at = clock_timestamp(), requested = NULL WHERE m.call_id = (migration).call_id;
+    PERFORM pg_notify('kameleon', 'migration');
     RETURN NULL;
 END
 $$;
@@ -669,6 +699,7 @@ BEGIN
     SET phase = CASE m.requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, error = coalesce(m.error, undo_migration.error),
         requested = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE m.call_id = call AND m.finished_at IS NULL;
+    PERFORM pg_notify('kameleon', 'migration');
     PERFORM set_config('kameleon.internal', internal, true);
     RETURN true;
 END
