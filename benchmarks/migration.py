@@ -131,7 +131,10 @@ def _move(connection: psycopg.Connection[tuple[object, ...]], procedure: str) ->
 
 def _throughput(servers: Servers, options: str, seconds: float) -> float:
     arguments = ("-c", str(_WRITERS), "-j", "2", "-n", "-M", "prepared", "-T", f"{seconds:.0f}")
-    return float(_pgbench(servers, options, *arguments).partition("\ntps = ")[2].split()[0])
+    done = _pgbench(servers, options, *arguments)
+    if "\nnumber of failed transactions: 0 " not in done:
+        raise AssertionError(f"transactions failed: {done}")
+    return float(done.partition("\ntps = ")[2].split()[0])
 
 
 def _pgbench(servers: Servers, options: str, *arguments: str) -> str:
