@@ -90,9 +90,7 @@ def answered(relay: Relay, question: bytes) -> Generator[Wait, None, list[bytes]
     close, parse, bind, execute = (Owed(each, Fate.SWALLOW) for each in asked)
     closing = [Owed(Asked.CLOSE, Fate.SWALLOW), Owed(Asked.CLOSE, Fate.SWALLOW)]
     execute.frames = []
-    messages = (
-        parse_own(question) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH
-    )
+    messages = parse_own(question) + Bind(OWN_NAME, OWN_NAME).encode() + Execute(OWN_NAME).encode() + _CLOSE_BOTH
     if in_pipeline:
         messages += FLUSH
     else:

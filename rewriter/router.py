@@ -25,6 +25,7 @@ from rewriter.reader import is_balanced
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
 from rewriter.rules.only import expect_only
+from rewriter.rules.row_types import row_types
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS, storage_functions
 from rewriter.rules.utility import lock, set_constraints, truncate, vacuum
 from rewriter.statement import Statement
@@ -132,6 +133,8 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
             _rewrite(statement, kind, frozenset(named))
         if kind in _CALLERS:
             storage_functions(statement)
+            if named:
+                row_types(statement)
     except (Unparsed, RecursionError) as error:
         refusal = _refusal(statement, named, error)
         if refusal is not None:

@@ -348,6 +348,9 @@ BEGIN
     storage := current_setting('kameleon.default_storage', true);
     FOR command IN SELECT * FROM pg_event_trigger_ddl_commands() LOOP
         entity := NULL;
+        IF command.command_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND command.object_type = 'table' THEN
+            PERFORM kameleon.show_row_types(command.objid);
+        END IF;
         IF command.schema_name = 'pg_temp' THEN
             PERFORM kameleon.notify_session('names');
             IF command.classid = 'pg_class'::regclass THEN

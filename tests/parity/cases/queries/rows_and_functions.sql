@@ -61,3 +61,17 @@ select interval '1' year + born, date 'epoch', time '10:00', timestamp with time
 select U&"n\0061me", U&'\0041', B'101', X'1F', N'nchar', 1_000, 0b11, 0o17, 0xff, 1e2, .5, 5. from pets where id = 1;
 select json_object('a': id), json_array(name, id), json_exists(info, '$.a'), json_value(info, '$.a'), info is json from pets where id = 1;
 select num_nulls(name, born, tags), pg_column_size(id), pg_collation_for(name) from pets order by id;
+
+-- Tables made of whole rows
+create table kept as select p, array_agg(p) as all_of_them, count(*) from pets p where id < 3 group by p;
+select p, all_of_them, pg_typeof(p), pg_typeof(all_of_them) from kept order by (p).id;
+select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'kept'::regclass and attnum > 0 order by attnum;
+select p as pet into temp kept_here from pets p where id = 1;
+select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'kept_here'::regclass and attnum > 0 order by attnum;
+select (pet).name, pg_typeof(pet) from kept_here;
+create view pet_view as select id, name from pets;
+create table kept_of_view as select v from pet_view v where id = 1;
+select v, pg_typeof(v), (v).name from kept_of_view;
+select pg_typeof(v), pg_typeof(array_agg(v)) from pet_view v group by v order by 1 limit 1;
+drop table pets;
+drop table kept, kept_here, kept_of_view;
