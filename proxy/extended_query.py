@@ -77,7 +77,9 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         if rewritten.sql is not text.text:
                             sent = rewritten.sql.encode(knowledge.codec)
             if refused is not None:
-                return refusal.in_pipeline(relay, refused, parse.sql, OWN_NAME if parse.name else b"")
+                name = OWN_NAME if parse.name else b""
+                is_first_told = relay.has_failed_untold
+                return refusal.in_pipeline(relay, refused, parse.sql, name, is_first_told=is_first_told)
         facts = text.facts
         passed = knowledge.texts.passed(parse.sql, text.facts)
         if parse.param_types:
@@ -246,6 +248,7 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
     `lead` goes to the client before an error of that.
     """
     refused = relay.take_refusal()
+    is_first_told = refused is not None and relay.has_failed_untold
     text = knowledge.texts.text(statement.sql)
     rewritten: Rewritten | None = None
     if refused is None:
@@ -271,7 +274,7 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
                 relay.caught_up = False
                 statement.refused = None
     if refused is not None:
-        stand_in = refusal.in_pipeline(relay, refused, statement.sql)
+        stand_in = refusal.in_pipeline(relay, refused, statement.sql, is_first_told=is_first_told)
         relay.pipeline.queue[-1].lead = lead
         return Before(stand_in)
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)

@@ -194,6 +194,8 @@ class Owed:
     frames: list[bytes] | None = None
     #: The ErrorResponse that came, or the one to show instead (REPLACE).
     error: bytes | None = None
+    #: REPLACE: it is shown whatever upstream says. The client does not know yet that its transaction has failed.
+    is_first_told = False
 
     def __init__(self, asked: Asked, fate: Fate = Fate.FORWARD) -> None:
         self.asked = asked

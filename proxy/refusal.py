@@ -70,24 +70,37 @@ def _catch_up(relay: Relay) -> Script:
     relay.caught_up = True
 
 
-def of_query(relay: Relay, shown: bytes, now: float, sql: bytes, *, analyzed: bool = False) -> bytes:
+def of_query(
+    relay: Relay, shown: bytes, now: float, sql: bytes, *, analyzed: bool = False, is_first_told: bool = False
+) -> bytes:
     """The answer has a simple Query's form, an error and ReadyForQuery.
 
     `analyzed`: PostgreSQL is asked first whether the client's text is right as it stands (`analysis`).
+    `is_first_told`: the error is that of a question of ours, which the transaction has failed with.
     """
     if analyzed:
         return in_pipeline(relay, shown, sql, b"", analyzed=True) + _sync(relay)
     owed = Owed(Asked.QUERY, Fate.REPLACE)
     owed.started = now
     owed.error = shown
+    owed.is_first_told = is_first_told
     relay.pipeline.queue.append(owed)
     return Parse(b"", sql + _SECOND).encode() + SYNC
 
 
-def in_pipeline(relay: Relay, shown: bytes, sql: bytes, name: bytes = OWN_NAME, *, analyzed: bool = False) -> bytes:
+def in_pipeline(
+    relay: Relay,
+    shown: bytes,
+    sql: bytes,
+    name: bytes = OWN_NAME,
+    *,
+    analyzed: bool = False,
+    is_first_told: bool = False,
+) -> bytes:
     """In the extended protocol: upstream then throws away everything up to Sync by itself."""
     owed = Owed(Asked.PARSE, Fate.REPLACE)
     owed.error = shown
+    owed.is_first_told = is_first_told
     if not analyzed:
         relay.pipeline.queue.append(owed)
         return Parse(name, sql + _SECOND).encode()

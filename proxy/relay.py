@@ -795,7 +795,7 @@ class Relay:
         shown: bytes | None = None
         if fatal:
             self.upstream_said_why = True
-        elif refused is not None and is_stand_in(message):
+        elif refused is not None and (head.is_first_told or is_stand_in(message)):
             shown = refused
             self.timings.refused += 1
         elif head.fate is Fate.SWALLOW:
@@ -877,6 +877,11 @@ class Relay:
         """The message that is looked at again after the script is to fail with this error."""
         self._refusal = shown
         self.careful = True
+
+    @property
+    def has_failed_untold(self) -> bool:
+        """Of a refusal that was taken: the transaction has failed by a question of ours."""
+        return self.status == backend.FAILED_TRANSACTION
 
     def take_refusal(self) -> bytes | None:
         shown, self._refusal = self._refusal, None

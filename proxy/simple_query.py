@@ -53,7 +53,7 @@ def on_query(relay: Relay, sql: bytes, now: float) -> Verdict:
 def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verdict:
     refused = relay.take_refusal()
     if refused is not None:
-        return refusal.of_query(relay, refused, now, text.sql)
+        return refusal.of_query(relay, refused, now, text.sql, is_first_told=relay.has_failed_untold)
     if text.facts.mutes:
         relay.is_muted = True
     if text.text is None:

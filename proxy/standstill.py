@@ -29,13 +29,13 @@ def needed(relay: Relay, knowledge: Knowledge, kind: int, body: bytes) -> Hold |
     """The script to run before this message is looked at."""
     if relay.status != IN_TRANSACTION or relay.pipeline.skipping or relay.pipeline.copying_in:
         return None
-    moves = [each for each in knowledge.database.store.moves if each.call_id not in relay.held]
-    if not moves:
-        return None
     sql = _statement(relay, kind, body)
     if sql.lstrip()[:8].lower() == b"rollback":
         # a savepoint may take the locks with it
         relay.held.clear()
+        return None
+    moves = [each for each in knowledge.database.store.moves if each.call_id not in relay.held]
+    if not moves:
         return None
     text = knowledge.texts.text(sql).text
     names = frozenset() if text is None else names_in(text, knowledge.standard_conforming_strings)

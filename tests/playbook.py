@@ -301,12 +301,16 @@ def playbook(
 def question(*touched: int, end: bytes = SYNC) -> bytes:
     """What a session sends to learn how its names resolve."""
     ids = ",".join(map(str, touched))
-    sql = f"SELECT kameleon.session_state('{{{ids}}}')".encode()
+    return asked(f"SELECT kameleon.session_state('{{{ids}}}')", end)
+
+
+def asked(sql: str, end: bytes = SYNC) -> bytes:
+    """A query of the proxy's own, on the client's connection."""
     own = b"kameleon"
     return as_bytes(
         (
             frontend.Close(frontend.STATEMENT, own),
-            frontend.Parse(own, sql),
+            frontend.Parse(own, sql.encode()),
             frontend.Bind(own, own),
             frontend.Execute(own),
             frontend.Close(frontend.PORTAL, own),
@@ -329,13 +333,12 @@ def answer(
         "database": "shop",
         "entities": {str(key): value for key, value in (entities or {}).items()},
     }
-    frames: tuple[Message, ...] = (
-        CLOSE_COMPLETE,
-        PARSE_COMPLETE,
-        BIND_COMPLETE,
-        row(json.dumps(state)),
-        done("SELECT 1"),
-    )
+    return answered(json.dumps(state), ready)
+
+
+def answered(value: str, ready: ReadyForQuery | None = READY) -> bytes:
+    """Upstream's answer to `asked`."""
+    frames: tuple[Message, ...] = (CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, row(value), done("SELECT 1"))
     frames += (CLOSE_COMPLETE, CLOSE_COMPLETE)
     return as_bytes(frames if ready is None else (*frames, ready))
 
