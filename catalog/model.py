@@ -48,13 +48,6 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignKey:
-    name: str  # on the shell
-    child_name: str  # between the documents
-    is_deferrable: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
     """Entities that are being moved to the other storage, together."""
 
@@ -77,7 +70,7 @@ class Entity:
     moved_by: str = ""  # the transaction that last moved its rows between documents and table
     is_unseen: bool = False  # a session's snapshot is, or may be, too old to see them there
     indexes: tuple[Index, ...] = ()
-    foreign_keys: tuple[ForeignKey, ...] = ()
+    foreign_keys: tuple[str, ...] = ()  # by name
     child_table: str = ""  # in schema kameleon; its name ends in the generation that it was made in
     child_oid: int = 0
     read_oid: int = 0
@@ -143,42 +136,27 @@ class Entity:
                 return candidate
         return None
 
-    def foreign_key(self, name: str) -> ForeignKey | None:
-        for candidate in self.foreign_keys:
-            if candidate.name == name:
-                return candidate
-        return None
-
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every entity of one database; `by_name` maps relation name -> schema -> entity, shared and dedicated alike.
-
-    `foreign_keys` maps the name of a constraint -> schema -> those between shared entities.
-    """
+    """Every entity of one database; `by_name` maps relation name -> schema -> entity, shared and dedicated alike."""
 
     version: int
     entities: Mapping[int, Entity]
     by_name: Mapping[str, Mapping[str, Entity]] = field(init=False, repr=False, compare=False)
-    foreign_keys: Mapping[str, Mapping[str, tuple[ForeignKey, ...]]] = field(init=False, repr=False, compare=False)
     _by_oid: Mapping[int, Entity] = field(init=False, repr=False, compare=False)
     catalogs: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, Entity]] = {}
         by_oid: dict[int, Entity] = {}
-        foreign_keys: dict[str, dict[str, tuple[ForeignKey, ...]]] = {}
         for entity in self.entities.values():
             by_name.setdefault(entity.name, {})[entity.schema] = entity
             for oid in (entity.relid, entity.child_oid, entity.read_oid, entity.write_oid, entity.insert_oid):
                 if oid:
                     by_oid[oid] = entity
-            for key in entity.foreign_keys if entity.is_shared else ():
-                by_schema = foreign_keys.setdefault(key.name, {})
-                by_schema[entity.schema] = (*by_schema.get(entity.schema, ()), key)
         object.__setattr__(self, "entities", MappingProxyType(dict(self.entities)))
         object.__setattr__(self, "by_name", MappingProxyType(by_name))
-        object.__setattr__(self, "foreign_keys", MappingProxyType(foreign_keys))
         object.__setattr__(self, "_by_oid", MappingProxyType(by_oid))
         catalogs = frozenset(entity.name for entity in self.entities.values() if entity.is_catalog)
         object.__setattr__(self, "catalogs", catalogs)

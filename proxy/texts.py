@@ -121,12 +121,12 @@ class Texts:
         shared = {
             e.name for e in snapshot.entities.values() if e.is_shared or e.is_unseen or e.kind == "materialized view"
         }
-        # a foreign key's name stands in SET CONSTRAINTS; a function may be asked how large an entity is
+        # a function may be asked how large an entity is
         others = rewriter.NAMING_NO_TABLE | rewriter.STORAGE_FUNCTIONS
-        self._shared = frozenset(shared) | snapshot.foreign_keys.keys() | others
+        self._shared = frozenset(shared) | others
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
-            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in (*snapshot.by_name, *snapshot.foreign_keys)
+            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in snapshot.by_name
         )
         self._by_key: dict[bytes, Facts] = {}
 

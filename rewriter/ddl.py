@@ -409,7 +409,7 @@ def _is_constant(statement: Statement, first: int, end: int) -> bool:
 
 def _names_foreign_key(statement: Statement, entity: Entity, token: int) -> bool:
     """PostgreSQL checks those between the documents; the shells, empty, are no matter."""
-    return statement.is_name(token) and entity.foreign_key(statement.tokens[token].value) is not None
+    return statement.is_name(token) and statement.tokens[token].value in entity.foreign_keys
 
 
 def _alter_column(statement: Statement, entity: Entity, first: int, end: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from catalog.model import Entity, ForeignKey, Names, Snapshot
+from catalog.model import Entity, Names, Snapshot
 from rewriter.errors import RewriteError
 
 SERIALIZATION_FAILURE = "40001"
@@ -68,12 +68,6 @@ class Resolver:
     def may_be_index(self, name: str) -> bool:
         """Whether a shared entity has an index of that name. (Indexes are not looked up by search_path here.)"""
         return any(entity.is_shared and entity.index(name) for entity in self._snapshot.entities.values())
-
-    def foreign_keys(self, parts: Sequence[str]) -> tuple[ForeignKey, ...]:
-        """The foreign keys of shared entities that SET CONSTRAINTS means by name or schema.name."""
-        by_schema = self._snapshot.foreign_keys.get(parts[-1], {})
-        schemas = self._names.search_path if len(parts) == 1 else parts[-2:-1]
-        return next((by_schema[schema] for schema in schemas if schema in by_schema), ())
 
     def shared(self, parts: Sequence[str]) -> Entity | None:
         """A shared table, or a view over one: what a query reads something else for."""

@@ -27,7 +27,7 @@ from rewriter.rules.copy import copy
 from rewriter.rules.only import expect_only
 from rewriter.rules.row_types import row_types
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS, storage_functions
-from rewriter.rules.utility import lock, set_constraints, truncate, vacuum
+from rewriter.rules.utility import lock, truncate, vacuum
 from rewriter.statement import Statement
 from rewriter.statements import Kind, classify
 
@@ -45,8 +45,6 @@ _UTILITIES = {
     Kind.TRUNCATE: truncate,
     Kind.LOCK: lock,
     Kind.VACUUM: vacuum,
-    Kind.SET: set_constraints,  # a comment may stand before the second word
-    Kind.SET_CONSTRAINTS: set_constraints,
 }
 
 
@@ -88,7 +86,7 @@ class QueryRouter:
         names_within = names_in(sql, self._standard_conforming_strings)
         named = self._snapshot.by_name.keys() & names_within
         calls = kind in _CALLERS and not names_within.isdisjoint(STORAGE_FUNCTIONS)
-        if not named and not calls and not _concerns_all(kind, names_within, self._snapshot):
+        if not named and not calls and not _concerns_all(kind, names_within):
             return Routed(kind)
         if kind in _READERS and not named.isdisjoint(self._snapshot.catalogs):
             try:
@@ -109,10 +107,8 @@ class QueryRouter:
         return Routed(Kind.INSERT, in_order(bulk.edits), tuple(bulk.entities)) if bulk is not None else None
 
 
-def _concerns_all(kind: Kind, names_within: set[str], snapshot: Snapshot) -> bool:
-    """SET CONSTRAINTS of a foreign key; REASSIGN OWNED, which names no table."""
-    if kind in (Kind.SET, Kind.SET_CONSTRAINTS):
-        return bool(snapshot.foreign_keys.keys() & names_within)
+def _concerns_all(kind: Kind, names_within: set[str]) -> bool:
+    """REASSIGN OWNED, which names no table."""
     return kind is Kind.DDL and not names_within.isdisjoint(NAMING_NO_TABLE)
 
 

@@ -24,7 +24,6 @@ class Kind(Enum):
     DDL = "DDL"
     TRANSACTION = "TRANSACTION"
     SET = "SET"
-    SET_CONSTRAINTS = "SET CONSTRAINTS"
     SHOW = "SHOW"
     DISCARD = "DISCARD"
     EXPLAIN = "EXPLAIN"
@@ -95,7 +94,6 @@ _BY_FIRST_WORD = {
 
 _BY_SECOND_WORD = {
     Kind.PREPARE: {"transaction": Kind.TRANSACTION},
-    Kind.SET: {"constraints": Kind.SET_CONSTRAINTS},
 }
 
 # Comments are rare before a statement and nest: those the pattern does not follow go to the tokenizer.

@@ -4,7 +4,8 @@
 -- kdb_column_<entity>_<attnum>_<generation>, filled from the document by the last BEFORE trigger (kdb_4_unpack). The views read it,
 -- and indexes are over it, so that a referenced key has one unique index. What CASCADE, SET NULL and SET DEFAULT write into it, the
 -- first BEFORE trigger (kdb_0_follow) puts into the document. Every foreign key that a shell declares stands between
--- the documents as kdb_foreign_<entity>_<oid of the shell's constraint>.
+-- the documents, too, under the same name and with the shell's as its parent (pg_constraint.conparentid), as a partition's has that of
+-- the partitioned table: so SET CONSTRAINTS, wherever it is said, finds the shell's by its name and sets both.
 -- Entities that never had to do with a foreign key have none of this.
 
 -- A domain's base type may have a modifier of its own.
@@ -276,8 +277,12 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.foreign_key_name(entity int, shell_constraint oid) RETURNS name
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('kdb_foreign_%s_%s', entity, shell_constraint)::name $$;
+-- of earlier versions, whose foreign keys between documents told by their names what they stand for
+DROP FUNCTION IF EXISTS kameleon.foreign_key_name(int, oid);
+UPDATE pg_constraint c SET conparentid = s.oid
+FROM pg_constraint s
+WHERE c.connamespace = 'kameleon'::regnamespace AND c.contype = 'f' AND c.conparentid = 0 AND c.conname ~ '^kdb_foreign_\d+_\d+$'
+  AND s.contype = 'f' AND s.oid = split_part(c.conname, '_', 4)::oid;
 
 -- Drops a constraint as CASCADE does, because of something that it depends on: also while the table has deferred checks pending.
 CREATE OR REPLACE FUNCTION kameleon.drop_by_dependency(constraint_oid oid) RETURNS void
@@ -305,7 +310,7 @@ BEGIN
         SELECT c.oid, c.conname, c.conrelid::regclass AS relation
         FROM kameleon.foreign_keys_of(child) AS c
         WHERE c.connamespace = 'kameleon'::regnamespace
-          AND (NOT stale OR NOT EXISTS (SELECT FROM pg_constraint s WHERE s.oid = split_part(c.conname, '_', 4)::oid)
+          AND (NOT stale OR NOT EXISTS (SELECT FROM pg_constraint s WHERE s.oid = c.conparentid)
                OR EXISTS (SELECT FROM kameleon.key_columns(entity) AS k
                           JOIN pg_attribute a ON a.attrelid = child AND a.attname = k.column_name AND NOT k.is_current
                           WHERE (c.conrelid = child AND a.attnum = ANY (c.conkey)) OR (c.confrelid = child AND a.attnum = ANY (c.confkey))))
@@ -371,18 +376,30 @@ BEGIN
 END
 $$;
 
--- The triggers of foreign keys fire in the order of their names, which hold their OIDs: documents have the names of the shell's.
-CREATE OR REPLACE FUNCTION kameleon.order_key_triggers(shell_constraint oid, name name) RETURNS void
+-- What stands between documents for a foreign key of a shell's.
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_of_documents(shell_constraint oid) RETURNS SETOF pg_constraint
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- of a dedicated table's, partitions have theirs, too
+    RETURN QUERY SELECT c.* FROM pg_constraint c WHERE c.conparentid = shell_constraint AND c.connamespace = 'kameleon'::regnamespace;
+END
+$$;
+
+-- Makes a new foreign key between documents the one that stands for a shell's, of the same name.
+DROP FUNCTION IF EXISTS kameleon.order_key_triggers(oid, name);
+CREATE OR REPLACE FUNCTION kameleon.adopt_foreign_key(shell_constraint oid, child regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    UPDATE pg_constraint c SET conparentid = s.oid
+    FROM pg_constraint s WHERE s.oid = shell_constraint AND c.conrelid = child AND c.contype = 'f' AND c.conname = s.conname;
+    -- the triggers of foreign keys fire in the order of their names, which hold their OIDs
     UPDATE pg_trigger t SET tgname = declared.tgname
-    FROM pg_constraint c, pg_trigger declared, pg_constraint s
-    WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND t.tgconstraint = c.oid
-      AND s.oid = shell_constraint AND declared.tgconstraint = s.oid
+    FROM kameleon.foreign_key_of_documents(shell_constraint) AS c, pg_trigger declared, pg_constraint s
+    WHERE t.tgconstraint = c.oid AND s.oid = shell_constraint AND declared.tgconstraint = s.oid
       AND (declared.tgfoid, declared.tgtype, declared.tgrelid = s.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
     -- the relations' cached descriptions are built anew
     UPDATE pg_class r SET relname = r.relname
-    FROM pg_constraint c WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = name AND r.oid IN (c.conrelid, c.confrelid);
+    FROM kameleon.foreign_key_of_documents(shell_constraint) AS c WHERE r.oid IN (c.conrelid, c.confrelid);
 END
 $$;
 
@@ -398,8 +415,7 @@ BEGIN
           SELECT k.oid, k.conrelid, k.confrelid
           FROM pg_constraint k JOIN kameleon.kdb_entity_definitions e ON e.relid = k.conrelid
           WHERE k.contype = 'f'
-            AND NOT EXISTS (SELECT FROM pg_constraint d WHERE d.connamespace = 'kameleon'::regnamespace
-                                                          AND d.conname = kameleon.foreign_key_name(e.entity_id, k.oid))) AS c
+            AND NOT EXISTS (SELECT FROM pg_constraint d WHERE d.conparentid = k.oid AND d.connamespace = 'kameleon'::regnamespace)) AS c
     JOIN kameleon.kdb_entity_definitions one ON one.relid = c.conrelid AND one.storage_mode = 'shared'
     JOIN kameleon.kdb_entity_definitions other ON other.relid = c.confrelid AND other.storage_mode = 'shared';
 END
@@ -413,6 +429,7 @@ CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[], beside boo
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared record;
+    child regclass;
     wanted text;
     present record;
     details text;
@@ -441,9 +458,10 @@ BEGIN
         ORDER BY c.oid
     LOOP
         wanted := kameleon.foreign_key_definition(declared.oid);
+        UPDATE pg_constraint c SET conname = declared.conname
+        FROM kameleon.foreign_key_of_documents(declared.oid) AS d WHERE c.oid = d.oid AND d.conname <> declared.conname;
         SELECT c.conname, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition INTO present
-        FROM pg_constraint c
-        WHERE c.connamespace = 'kameleon'::regnamespace AND c.conname = kameleon.foreign_key_name(declared.referring, declared.oid);
+        FROM kameleon.foreign_key_of_documents(declared.oid) AS c;
         CONTINUE WHEN present.definition IS NOT DISTINCT FROM wanted;
         BEGIN
             IF present.definition = wanted || ' NOT VALID' THEN
@@ -454,10 +472,9 @@ BEGIN
                 EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', present.relation, present.conname);
             END IF;
             IF wanted IS NOT NULL THEN
-                EXECUTE format('ALTER TABLE kameleon.%I ADD CONSTRAINT %I %s',
-                               (SELECT kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring),
-                               kameleon.foreign_key_name(declared.referring, declared.oid), wanted);
-                PERFORM kameleon.order_key_triggers(declared.oid, kameleon.foreign_key_name(declared.referring, declared.oid));
+                child := (SELECT 'kameleon.' || kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring);
+                EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', child, declared.conname, wanted);
+                PERFORM kameleon.adopt_foreign_key(declared.oid, child);
             END IF;
         EXCEPTION WHEN foreign_key_violation THEN
             GET STACKED DIAGNOSTICS details = PG_EXCEPTION_DETAIL;
@@ -498,9 +515,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(DISTINCT c.oid)
     FROM unnest(entities) AS e JOIN pg_constraint c ON c.contype = 'f' AND e.relid IN (c.conrelid, c.confrelid)
     WHERE c.convalidated AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AND c.conparentid = 0 AND NOT e.shell_filled
-      AND NOT EXISTS (SELECT FROM pg_constraint d
-                      WHERE d.connamespace = 'kameleon'::regnamespace AND d.convalidated
-                        AND d.conname LIKE 'kdb\_foreign\_%' AND split_part(d.conname, '_', 4)::oid = c.oid)
+      AND NOT EXISTS (SELECT FROM kameleon.foreign_key_of_documents(c.oid) AS d WHERE d.convalidated)
 $$;
 
 -- Checks them, now that the rows are there.

@@ -1,4 +1,4 @@
-"""TRUNCATE, LOCK, VACUUM, ANALYZE and SET CONSTRAINTS: lists of names, read token by token."""
+"""TRUNCATE, LOCK, VACUUM and ANALYZE: lists of names, read token by token."""
 
 from __future__ import annotations
 
@@ -75,22 +75,6 @@ def _check_columns(statement: Statement, entity: Entity, first: int, end: int) -
         if name in seen:
             raise RewriteError(f"{what} appears more than once", sqlstate=DUPLICATE_COLUMN)
         seen.add(name)
-
-
-def set_constraints(statement: Statement) -> None:
-    """SET CONSTRAINTS orders_fk DEFERRED  ->  SET CONSTRAINTS orders_fk, kameleon.kdb_foreign_17_16401 DEFERRED
-
-    PostgreSQL looks for the name among the shells' constraints, and refuses those that are not deferrable.
-    """
-    if not statement.words(0, "set", "constraints"):
-        return
-    for start, _ in statement.items(2, len(statement.tokens) - 1):
-        chain = statement.chain(start)
-        if chain is None:
-            continue
-        for key in statement.resolver.foreign_keys(statement.parts(chain)):
-            if key.is_deferrable:
-                statement.insert_after(chain.end - 1, f", kameleon.{key.child_name}")
 
 
 def _entity(statement: Statement, token: int) -> tuple[Entity | None, Chain | None]:

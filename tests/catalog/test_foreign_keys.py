@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
 import pytest
 
+from catalog.install import install
 from tests.catalog.fix_catalog import CatalogDatabase, rows
 
 
@@ -25,8 +27,8 @@ def key_columns(session: psycopg.Connection[Any], table: str) -> list[str]:
 def between_documents(session: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
     return rows(
         session,
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND conname ~ '^kdb_foreign_'"
-        " ORDER BY oid",
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'kameleon'::regnamespace AND conparentid <> 0 ORDER BY oid",
     )
 
 
@@ -126,6 +128,66 @@ def test_a_rebuilt_catalog_keeps_them(catalog: CatalogDatabase) -> None:
     assert between_documents(session) == before
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         insert(session, catalog, "child", "(2)")
+
+
+def names_between_documents(session: psycopg.Connection[Any]) -> list[tuple[str, str, str]]:
+    """Of each foreign key between documents: its name, and the table and name of that which it stands for."""
+    found = session.execute(
+        "SELECT d.conname, s.conrelid::regclass::text, s.conname FROM pg_constraint d"
+        " JOIN pg_constraint s ON s.oid = d.conparentid WHERE d.connamespace = 'kameleon'::regnamespace ORDER BY d.oid"
+    )
+    return found.fetchall()
+
+
+def test_the_name_is_that_of_the_shells(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.execute(
+        "CREATE TABLE child (a int CONSTRAINT one REFERENCES parent, b int CONSTRAINT two REFERENCES parent)"
+    )
+    assert names_between_documents(session) == [("one", "child", "one"), ("two", "child", "two")]
+    session.execute("ALTER TABLE child RENAME CONSTRAINT one TO \"Odd one\"")
+    session.execute("DO 'BEGIN ALTER TABLE child RENAME CONSTRAINT two TO one; END'")
+    assert names_between_documents(session) == [("Odd one", "child", "Odd one"), ("one", "child", "one")]
+    session.execute("ALTER TABLE child DROP CONSTRAINT one")
+    assert names_between_documents(session) == [("Odd one", "child", "Odd one")]
+
+
+def test_an_upgrade_gives_them_the_names_of_the_shells(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.execute("CREATE TABLE child (parent_id int CONSTRAINT fk REFERENCES parent DEFERRABLE)")
+    both = "SELECT oid FROM pg_constraint WHERE conname = 'fk' ORDER BY 1"
+    before = between_documents(session), rows(session, both)
+    session.execute(
+        "UPDATE pg_constraint SET conname = format('kdb_foreign_2_%s', conparentid), conparentid = 0"
+        " WHERE connamespace = 'kameleon'::regnamespace AND conparentid <> 0"
+    )
+    session.execute("UPDATE kameleon.kdb_installed_files SET checksum = 'older'")
+    asyncio.run(install(catalog.postgres.dsn(catalog.name)))
+    assert names_between_documents(session) == [("fk", "child", "fk")]
+    assert before == (between_documents(session), rows(session, both))
+
+
+def test_set_constraints_reaches_them(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+    session.execute("CREATE TABLE child (parent_id int CONSTRAINT fk REFERENCES parent DEFERRABLE)")
+    session.execute("CREATE FUNCTION later() RETURNS void LANGUAGE sql AS 'SET CONSTRAINTS fk DEFERRED'")
+    in_block = "DO 'BEGIN SET CONSTRAINTS public.fk DEFERRED; END'"
+    for statement in ("SET CONSTRAINTS fk DEFERRED", "SELECT later()", in_block):
+        with session.transaction(force_rollback=True):
+            session.execute(statement.encode())
+            insert(session, catalog, "child", "(1)")
+            insert(session, catalog, "parent", "(1)")
+            session.execute("SET CONSTRAINTS fk IMMEDIATE")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation) as caught, session.transaction():
+            session.execute(statement.encode())
+            insert(session, catalog, "child", "(1)")
+            session.execute("SET CONSTRAINTS fk IMMEDIATE")
+        assert caught.value.diag.constraint_name == "fk"
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        insert(session, catalog, "child", "(1)")
 
 
 def test_their_owner_is_not_the_installer(catalog: CatalogDatabase) -> None:

@@ -222,6 +222,34 @@ def test_foreign_keys_come_and_go_while_others_write(database: Database) -> None
     assert all(counts), counts
 
 
+def test_a_session_obeys_them_wherever_the_rows_are(database: Database) -> None:
+    """PostgreSQL keeps plans of checks and actions by the topmost parent of a key: table and documents share them."""
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE parent (id int PRIMARY KEY)")
+        session.execute(
+            "CREATE TABLE child (parent_id int CONSTRAINT fk REFERENCES parent"
+            " ON UPDATE CASCADE ON DELETE CASCADE DEFERRABLE)"
+        )
+        kept: list[tuple[int]] = []
+        for move in ("materialize", "dematerialize") * 3:
+            first = len(kept) * 10
+            kept.append((first + 5,))
+            for number in (first, first + 1):
+                session.execute("INSERT INTO parent VALUES (%s)", (number,))
+                session.execute("INSERT INTO child VALUES (%s)", (number,))
+                with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                    session.execute("INSERT INTO child VALUES (999)")
+            session.execute("UPDATE parent SET id = id + 5 WHERE id = %s", (first,))
+            session.execute("DELETE FROM parent WHERE id = %s", (first + 1,))
+            assert session.execute("SELECT * FROM child ORDER BY 1").fetchall() == kept
+            with pytest.raises(psycopg.errors.ForeignKeyViolation), session.transaction():
+                session.execute("DO 'BEGIN SET CONSTRAINTS fk DEFERRED; END'")
+                session.execute("INSERT INTO child VALUES (999)")
+                session.execute("SELECT 1")
+                session.execute("SET CONSTRAINTS fk IMMEDIATE")
+            session.execute(f"CALL kameleon.{move}_entity('child')".encode())
+
+
 def _wait_until_blocked(observer: psycopg.Connection, pid: int) -> None:
     deadline = time.monotonic() + 30
     while not observer.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", (pid,)).fetchone()[0]:  # type: ignore[index]

@@ -71,7 +71,7 @@ def test_split_follows_standard_conforming_strings() -> None:
         ("PREPARE x AS SELECT 1", Kind.PREPARE),
         ("CLOSE c", Kind.CLOSE),
         ("set x to 1", Kind.SET),
-        ("set constraints all deferred", Kind.SET_CONSTRAINTS),
+        ("set constraints all deferred", Kind.SET),
         ("", Kind.EMPTY),
         ("-- nothing", Kind.EMPTY),
         ("1", Kind.UTILITY),
