@@ -53,7 +53,9 @@ def test_others_write_meanwhile(
     holder, mover, writer = (session_of(_as(role, database.proxied)) for role in (WRITER, OWNER, WRITER))
     for number, procedure in enumerate(DIRECTIONS):
         with held_in(phase, owner, holder, procedure, mover) as call:
-            writer.execute("UPDATE t SET n = n + 1 WHERE id IN (1, 3000)")
+            with writer.transaction():
+                writer.execute("SELECT 1")
+                writer.execute("UPDATE t SET n = n + 1 WHERE id IN (1, 3000)")
             writer.execute("DELETE FROM t WHERE id IN (%s, %s)", [2 + number, 2999 - number])
             writer.execute("INSERT INTO t VALUES (%s, 0)", [4000 + number])
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner of table t"):
