@@ -78,6 +78,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         view_defaults=tuple((raw.get("defaults") or {}).items()),
         merges=raw.get("merges", True),
         is_temporary=raw.get("temporary", False),
+        has_namesake=raw.get("has_namesake", False),
         writes_documents=raw.get("writes_documents", True),
     )
 

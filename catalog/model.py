@@ -86,6 +86,7 @@ class Entity:
     view_defaults: tuple[tuple[str, str], ...] = ()  # of views behind a view, for columns that it does not show
     merges: bool = True  # MERGE into documents: into a view, that is, as PostgreSQL can since 17
     is_temporary: bool = False
+    has_namesake: bool = False  # a materialized view, in whatever schema
     writes_documents: bool = True  # and not, as some views that read documents, a table that keeps its own rows
 
     @property

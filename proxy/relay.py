@@ -812,7 +812,7 @@ class Relay:
             self.pipeline.copying_in = False
             if head.renames:
                 self.statements.take_back([head])
-        if self.knowledge is not None and head.fate <= Fate.HIDE and retry.is_stale(message):
+        if self.knowledge is not None and head.fate <= Fate.HIDE and retry.is_stale(message, self.knowledge):
             unanswered = [entry for entry in discarded if entry.fate not in retry.UNSEEN]
             shown = self._on_stale(self.knowledge, head, message, unanswered)
         return head.lead + (message if shown is None else shown) if head.lead else shown

@@ -21,7 +21,7 @@ from proxy.pipeline import Asked, Fate, Owed
 from proxy.renewal import RUN_ONCE, run_once
 from proxy.statements import Run
 from proxy.timing import LONGEST_REMEMBERED, Passed
-from proxy.translate import translate_diagnostic
+from proxy.translate import translate_diagnostic, unscanned_tables
 from proxy.verdicts import REFRESH, Script
 from proxy.wire.backend import FAILED_TRANSACTION, IDLE, Diagnostic, ReadyForQuery
 from proxy.wire.framing import HEADER_SIZE, unpack_length
@@ -48,7 +48,9 @@ UNSEEN = frozenset({Fate.HIDE, Fate.SWALLOW})
 #: A BEGIN by itself. (In a text with something else behind it there would be a semicolon before that.)
 _OPENING = re.compile(rb"\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*", re.IGNORECASE)
 
-_GONE = re.compile(rb'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
+_MARKS = (STALE_SQLSTATE.encode(), b"kdb_", b"RExecOpenScanRelation\0")
+
+_GONE = re.compile(r'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
 
 
 #: What came of the messages between two Syncs, and where they begin. What is in them is looked at when it is
@@ -165,33 +167,43 @@ def _about(name: bytes, kind: int, body: bytes) -> Asked | None:
     return Asked.EXECUTE if kind == Frontend.EXECUTE else None
 
 
-def is_stale(error: bytes) -> bool:
-    # Both are looked for in the whole frame first: nearly every error has neither.
-    if STALE_SQLSTATE.encode() not in error and b"kdb_" not in error:
+def is_stale(error: bytes, knowledge: Knowledge) -> bool:
+    # They are looked for in the whole frame first: nearly every error has none.
+    if not any(mark in error for mark in _MARKS):
         return False
-    fields = Diagnostic.decode(error[0], error[5:]).fields
-    code = fields.get("C", b"").decode("ascii", "replace")
-    if code == STALE_SQLSTATE:
-        # A function's body reaches the table itself however often it is tried.
-        return all(b"kameleon." in frame for frame in fields.get("W", b"kameleon.").split(b"\n"))
-    return code == "42P01" and _GONE.search(fields.get("M", b"")) is not None
+    fields = _fields(error, knowledge)
+    if _is_gone(fields):
+        return _GONE.search(fields.get("M", "")) is not None
+    # A function's body reaches the table itself however often it is tried.
+    is_own = all("kameleon." in frame for frame in fields.get("W", "kameleon.").split("\n"))
+    return is_own and (fields.get("C") == STALE_SQLSTATE or bool(unscanned_tables(fields, knowledge)))
 
 
 def is_news(error: bytes, knowledge: Knowledge) -> bool:
     """Whether a stale statement was made for another catalog, and did not meet the guard for another reason."""
-    fields = Diagnostic.decode(error[0], error[5:]).fields
-    if fields.get("C") != STALE_SQLSTATE.encode():
+    fields = _fields(error, knowledge)
+    if _is_gone(fields):
         return True
-    schema, table = (fields.get(each, b"").decode(knowledge.codec, "replace") for each in ("s", "t"))
-    known = (each for each in knowledge.snapshot.entities.values() if (each.schema, each.name) == (schema, table))
-    return any(each.storage_mode == "dedicated" for each in known)
+    by_schema = knowledge.snapshot.by_name.get(fields.get("t", ""), {})
+    known = [each for each in by_schema.values() if each.schema == fields.get("s")]
+    return any(each.storage_mode == "dedicated" for each in known or unscanned_tables(fields, knowledge))
+
+
+def _is_gone(fields: dict[str, str]) -> bool:
+    """A view, and not the table behind its guard."""
+    return fields.get("C") == "42P01"
+
+
+def _fields(error: bytes, knowledge: Knowledge) -> dict[str, str]:
+    found = Diagnostic.decode(error[0], error[5:]).fields
+    return {code: value.decode(knowledge.codec, "replace") for code, value in found.items()}
 
 
 def conflict(error: bytes, knowledge: Knowledge) -> bytes:
     """What a transaction is told that met a change of an entity made by another one."""
-    message = Diagnostic.decode(error[0], error[5:]).fields.get("M", b"").decode(knowledge.codec, "replace")
+    message = _fields(error, knowledge).get("M", "")
     shown = translate_diagnostic(error, knowledge, b"") or error
-    text = Diagnostic.decode(shown[0], shown[5:]).fields.get("M", b"").decode(knowledge.codec, "replace")
+    text = _fields(shown, knowledge).get("M", "")
     return error_response(
         "could not serialize access due to concurrent change of a table",
         sqlstate="40001",
@@ -339,7 +351,7 @@ def _have_moved(before: Snapshot, knowledge: Knowledge, rewritten: Rewritten) ->
 
 
 def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject, is_synced: bool = True) -> None:
-    gone = Diagnostic.decode(error[0], error[5:]).fields.get("C") != STALE_SQLSTATE.encode()
+    gone = _is_gone(_fields(error, knowledge))
     shown = conflict(error, knowledge) if gone else translate_diagnostic(error, knowledge, subject) or error
     if is_synced:
         relay.write_client(shown + ReadyForQuery(relay.status).encode())

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from catalog.model import Entity, Index
+from catalog.quoting import quote_name, quote_value
 from catalog.store import STALE_SQLSTATE
 from proxy.wire.backend import Backend, Diagnostic
 from rewriter import Rewritten, original_position
@@ -27,6 +28,7 @@ _OURS = (
     b"EventTriggerInvoke ",
     STALE_SQLSTATE.encode(),
     b"cannot PREPARE a transaction that has executed",
+    b"RExecOpenScanRelation\0",
 )
 
 # kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns carry one of their own.
@@ -44,6 +46,7 @@ _NO_SUCH_FIELD = re.compile(
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NOTIFIED = "cannot PREPARE a transaction that has executed LISTEN"
 _CASCADES = "drop cascades to "
 # The block that runs before a statement of the client's calls a function of ours, in its only line.
@@ -111,6 +114,9 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
         through = knowledge.snapshot.entities.get(int(view["id"])) if view is not None else None
         if view is not None and (through is None or through.writes_documents):
             fields.pop("D", None)  # the failing row: of the document
+    tables = unscanned_tables(fields, knowledge)
+    if tables:
+        fields |= _refusal_of(tables)
     if fields.get("C") == STALE_SQLSTATE:
         # The statement came by a road on which the proxy does not see it: out of a function, for one.
         fields["C"] = "0A000"
@@ -139,6 +145,44 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     for code in "MDH":
         if code in fields:
             fields[code] = _translate_text(fields[code], knowledge, with_schema=with_schema)
+
+
+def unscanned_tables(fields: dict[str, str], knowledge: Knowledge) -> list[Entity]:
+    """The table that is not scanned while its rows are documents (ONLY): PostgreSQL takes it for a materialized view.
+
+    Its name is all that the error tells, in whatever language: tables of several schemas may be meant.
+    """
+    if fields.get("R") != "ExecOpenScanRelation" or fields.get("C") != "55000":
+        return []
+    by_name = knowledge.snapshot.by_name
+    told = fields.get("M", "")
+    named = max((name for name in by_name if name in told and _is_quoted(name, told)), key=len, default="")
+    tables = [entity for entity in by_name.get(named, {}).values() if entity.is_table]
+    return [] if any(entity.has_namesake for entity in tables) else tables
+
+
+def _is_quoted(name: str, text: str) -> bool:
+    return re.search(rf"[^\w\s]\s?{re.escape(name)}\s?[^\w\s]", text) is not None
+
+
+def _refusal_of(tables: list[Entity]) -> dict[str, str]:
+    """What the guard says of it (kameleon.refuse_shell)."""
+    names = [quote_value(".".join(map(_as_written, (each.schema, each.name)))) for each in tables]
+    calls = " or ".join(f"CALL kameleon.materialize_entity({name})" for name in names)
+    return {
+        "C": STALE_SQLSTATE,
+        "M": f'table "{tables[0].name}" is kept in shared storage and cannot be used here',
+        "D": "The statement reached the table itself, not its documents: it stands in a function, or the connection is "
+        "not Kameleon's.",
+        "H": "Use the table in statements of the client's own, through Kameleon's port; or make it an ordinary table: "
+        f"{calls}.",
+        "s": tables[0].schema,
+        "t": tables[0].name,
+    }
+
+
+def _as_written(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) is not None else quote_name(name)
 
 
 def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = False) -> str:

@@ -246,8 +246,9 @@ $$;
 
 -- The guard. A shared entity's shell has an empty inheriting table with a statistics object over a call of this
 -- function. The planner folds immutable calls with constant arguments when it looks at a table's statistics, so
--- every SELECT, UPDATE, DELETE and MERGE of the shell fails when it is planned, for superusers too; DDL, ANALYZE and
--- ONLY still work. (A foreign table without a handler would do the same, but fails ANALYZE of the whole database.)
+-- every SELECT, UPDATE, DELETE and MERGE of the shell fails when it is planned, for superusers too; DDL and ANALYZE still
+-- work. (A foreign table without a handler would do the same, but fails ANALYZE of the whole database.) ONLY plans nothing of
+-- what inherits: the executor scans no relation that is marked as a materialized view without rows is, whatever its kind.
 CREATE OR REPLACE FUNCTION kameleon.refuse_shell(entity int) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -275,7 +276,70 @@ BEGIN
 END
 $$;
 
--- INSERT plans nothing of its target, UPDATE ONLY and DELETE ONLY nothing of what inherits from it: a trigger refuses them.
+-- The same for a table that is being filled with the rows of documents, whose move must scan it. What builds its indexes anew
+-- (TRUNCATE, REINDEX and the like, under a lock that no query takes) plans it, too, and shows nothing of it.
+CREATE OR REPLACE FUNCTION kameleon.refuse_filling(entity int) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    said text;
+BEGIN
+    IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
+        RETURN false;
+    END IF;
+    GET DIAGNOSTICS said = PG_CONTEXT;
+    IF concat_ws(' ', current_query(), said) !~* '\m(truncate|reindex|cluster|vacuum|index)\M'
+       OR NOT EXISTS (SELECT FROM pg_locks l JOIN kameleon.kdb_entity_definitions e ON e.relid = l.relation
+                      WHERE e.entity_id = entity AND l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+                        AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')) THEN
+        PERFORM kameleon.refuse_shell(entity);
+    END IF;
+    RETURN false;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.set_filling(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell regclass := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
+BEGIN
+    EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_filling(%s) OR %I IS NULL) FROM %s', 'kdb_filling_' || entity, entity,
+                   kameleon.guarding_column(shell), shell);
+    EXECUTE format('ALTER STATISTICS kameleon.%I SET STATISTICS 0', 'kdb_filling_' || entity);
+    PERFORM kameleon.let_scan(shell, true);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.lift_filling(entity int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+BEGIN
+    EXECUTE format('DROP STATISTICS IF EXISTS kameleon.%I', 'kdb_filling_' || entity);
+END
+$$;
+
+-- CREATE TABLE ... LIKE copies statistics objects.
+CREATE OR REPLACE FUNCTION kameleon.drop_copied_guard(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    copied record;
+BEGIN
+    FOR copied IN
+        SELECT n.nspname, s.stxname FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+        WHERE s.stxrelid = relation AND s.stxexprs::text LIKE format('%%:funcid %s %%', 'kameleon.refuse_filling'::regproc::oid)
+    LOOP
+        EXECUTE format('DROP STATISTICS %I.%I', copied.nspname, copied.stxname);
+    END LOOP;
+END
+$$;
+
+-- Whether the executor may scan a table.
+CREATE OR REPLACE FUNCTION kameleon.let_scan(relation oid, allowed boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE pg_class SET relispopulated = allowed WHERE oid = relation AND relispopulated <> allowed;
+END
+$$;
+
+-- INSERT plans nothing of its target, and does not scan it: a trigger refuses it.
 CREATE OR REPLACE FUNCTION kameleon.refuse_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -351,9 +415,19 @@ BEGIN
     -- it goes with the column that it names
     IF NOT EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = guard_oid) THEN
         EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_shell(%s) OR %I IS NULL) FROM kameleon.%I', guard, entity,
-                       (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped
-                        ORDER BY a.attgenerated = 'v', a.attnum LIMIT 1), guard);
+                       kameleon.guarding_column(shell), guard);
     END IF;
+    -- a move that fills the shell scans it
+    IF NOT EXISTS (SELECT FROM kameleon.kdb_migrations m WHERE m.entity_id = entity AND m.target = shell AND m.finished_at IS NULL) THEN
+        PERFORM kameleon.let_scan(shell, false);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.guarding_column(shell oid) RETURNS name
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attgenerated = 'v', a.attnum LIMIT 1);
 END
 $$;
 
@@ -371,5 +445,6 @@ BEGIN
     UPDATE pg_trigger SET tgisinternal = false WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_guard ON %s', shell);
     EXECUTE format('DROP TRIGGER IF EXISTS kameleon_truncate ON %s', shell);
+    PERFORM kameleon.let_scan(shell, true);
 END
 $$;

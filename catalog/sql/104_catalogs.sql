@@ -84,7 +84,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN 'pg_type'::regclass THEN shown.objid::regtype::text ~ '^kameleon\.(kdb_|settings(\[\])?$)'
                 WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid BETWEEN shown.objid AND shown.objid AND $hides(o.ev_class))
                 ELSE (pg_identify_object(shown.classid, shown.objid, 0)).identity
-                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.(kdb_|settings($|\.))|^kameleon_(ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
+                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.(kdb_|settings($|\.))|^kameleon_(ddl_command_start|ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
             ('pg_catalog.pg_sequence', $c$NOT $hides(shown.seqrelid)$c$, NULL),
             ('pg_catalog.pg_partitioned_table', $c$NOT $hides(shown.partrelid)$c$, NULL),
             -- what roles own and may do, in every database
@@ -123,7 +123,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_indexes', 'schemaname', 'tablename'),
             ('pg_catalog.pg_rules', 'schemaname', 'tablename'),
             ('pg_catalog.pg_sequences', 'schemaname', 'sequencename'),
-            ('pg_catalog.pg_stats_ext', 'schemaname', 'tablename'),
+            ('pg_catalog.pg_stats_ext', 'statistics_schemaname', 'statistics_name'),
             ('pg_catalog.pg_statio_all_sequences', 'schemaname', 'relname'),
             ('pg_catalog.pg_statio_user_sequences', 'schemaname', 'relname'),
             ('information_schema.tables', 'table_schema', 'table_name'),
@@ -211,6 +211,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             'shown.relhastriggers AND kameleon.has_triggers(shown.oid) AS relhastriggers'
         WHEN catalog = 'pg_class'::regclass AND a.attname IN ('relpages', 'reltuples', 'relallvisible', 'relallfrozen') THEN
             format($c$CASE WHEN shown.relkind IN ('r', 'i') AND shown.oid >= 16384 THEN coalesce((kameleon.estimates(shown.oid)).%1$I, shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
+        -- of shells that may not be scanned
+        WHEN catalog = 'pg_class'::regclass AND a.attname = 'relispopulated' THEN $c$(shown.relispopulated OR shown.relkind = 'r') AS relispopulated$c$
         -- what was sent is not what the client wrote; the proxy tells that (proxy/client_texts.py)
         WHEN catalog IN ('pg_prepared_statements'::regclass, 'pg_cursors'::regclass) AND a.attname = 'statement' THEN
             format($c$coalesce(nullif(current_setting('kameleon.client_texts', true), '')::jsonb -> %L ->> shown.name, shown.statement) AS statement$c$,

@@ -351,6 +351,9 @@ BEGIN
         IF command.command_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND command.object_type = 'table' THEN
             PERFORM kameleon.show_row_types(command.objid);
         END IF;
+        IF command.command_tag = 'CREATE TABLE' AND command.object_type = 'table' THEN
+            PERFORM kameleon.drop_copied_guard(command.objid);
+        END IF;
         IF command.schema_name = 'pg_temp' THEN
             PERFORM kameleon.notify_session('names');
             IF command.classid = 'pg_class'::regclass THEN
@@ -406,6 +409,10 @@ BEGIN
         IF command.command_tag LIKE 'ALTER %' THEN
             PERFORM kameleon.follow_names(command.classid, command.objid, command.command_tag);
         END IF;
+        IF command.object_type = 'materialized view' AND command.command_tag LIKE ANY ('{CREATE %,ALTER %}') THEN
+            PERFORM kameleon.notify_session(e.entity_id::text)
+            FROM pg_class c JOIN kameleon.kdb_entity_definitions e ON e.entity_name = c.relname WHERE c.oid = command.objid;
+        END IF;
         IF command.classid = 'pg_class'::regclass AND command.objid IN (SELECT c.oid FROM pg_class c WHERE c.relkind IN ('v', 'm'))
            AND command.command_tag NOT IN ('COMMENT', 'SECURITY LABEL', 'REFRESH MATERIALIZED VIEW') THEN
             PERFORM kameleon.sync_view(command.objid);
@@ -431,6 +438,12 @@ BEGIN
         PERFORM kameleon.sync_entity(entity, tg_tag);
     END LOOP;
     PERFORM kameleon.sync_foreign_keys(seen);
+    IF coalesce(current_setting('kameleon.scanned_shells', true), '') <> '' THEN
+        PERFORM kameleon.let_scan(e.relid, false)
+        FROM kameleon.kdb_entity_definitions e
+        WHERE e.relid = ANY (string_to_array(current_setting('kameleon.scanned_shells', true), ' ')::oid[]) AND e.storage_mode = 'shared';
+        PERFORM set_config('kameleon.scanned_shells', '', true);
+    END IF;
     PERFORM kameleon.refuse_ties_while_moving();
     -- REASSIGN OWNED fires no event trigger: what it did past the proxy is found here, by the next command that does
     FOR entity IN
@@ -512,10 +525,54 @@ BEGIN
 END
 $$;
 
+-- Foreign keys are validated by a query over both tables, which their shells do not let pass. Where nothing has opened them, in
+-- functions and past the proxy, this does: those that the statement names, and what their keys refer to.
+CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_start() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    said text;
+    words text[];
+    shell oid;
+BEGIN
+    IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
+        RETURN;
+    END IF;
+    -- a function's statement is in the context only
+    GET DIAGNOSTICS said = PG_CONTEXT;
+    said := lower(concat_ws(' ', current_query(), said));
+    IF said !~ '\mreferences\M|\mvalidate\M' THEN
+        RETURN;
+    END IF;
+    words := regexp_split_to_array(said, '[^\w$]+');
+    FOR shell IN
+        WITH named AS (
+            SELECT e.relid FROM kameleon.kdb_entity_definitions e
+            WHERE e.storage_mode = 'shared'
+              AND (lower(e.entity_name) = ANY (words)
+                   OR (e.entity_name ~ '[^\w$]' AND strpos(said, lower(replace(e.entity_name, '"', '""'))) > 0))
+        )
+        SELECT c.oid FROM pg_class c
+        WHERE c.oid IN (SELECT n.relid FROM named n
+                        UNION SELECT k.confrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid IN (SELECT n.relid FROM named n))
+          AND NOT c.relispopulated AND c.relkind = 'r'
+          AND (pg_has_role(kameleon.acting_role(), c.relowner, 'USAGE') OR has_any_column_privilege(kameleon.acting_role(), c.oid, 'REFERENCES'))
+        ORDER BY c.oid
+    LOOP
+        -- as the statement itself will
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', shell::regclass);
+        PERFORM kameleon.let_scan(shell, true);
+        PERFORM set_config('kameleon.scanned_shells', concat_ws(' ', nullif(current_setting('kameleon.scanned_shells', true), ''), shell), true);
+    END LOOP;
+END
+$$;
+
+DROP EVENT TRIGGER IF EXISTS kameleon_ddl_command_start;
+CREATE EVENT TRIGGER kameleon_ddl_command_start ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION kameleon.on_ddl_command_start();
 DROP EVENT TRIGGER IF EXISTS kameleon_ddl_command_end;
 CREATE EVENT TRIGGER kameleon_ddl_command_end ON ddl_command_end EXECUTE FUNCTION kameleon.on_ddl_command_end();
 DROP EVENT TRIGGER IF EXISTS kameleon_sql_drop;
 CREATE EVENT TRIGGER kameleon_sql_drop ON sql_drop EXECUTE FUNCTION kameleon.on_sql_drop();
 -- also in a session that replays as a replica
+ALTER EVENT TRIGGER kameleon_ddl_command_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER kameleon_ddl_command_end ENABLE ALWAYS;
 ALTER EVENT TRIGGER kameleon_sql_drop ENABLE ALWAYS;

@@ -8,6 +8,7 @@ BEGIN
         'entity_id', e.entity_id, 'schema', n.nspname, 'name', c.relname, 'relid', e.relid::bigint,
         'storage_mode', e.storage_mode, 'generation', e.storage_generation, 'moved_by', e.moved_by, 'merges', current_setting('server_version_num')::int >= 170000,
         'child_name', kameleon.child_name(e),
+        'has_namesake', EXISTS (SELECT FROM pg_class m WHERE m.relname = c.relname AND m.relkind = 'm'),
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
                                              (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))

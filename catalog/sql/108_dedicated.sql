@@ -37,7 +37,7 @@ BEGIN
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O')
             THEN 'the triggers of its constraints are not enabled as usual'
         WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'it has rules'
-        WHEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid) THEN 'it has extended statistics'
+        WHEN EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxnamespace <> 'kameleon'::regnamespace) THEN 'it has extended statistics'
         WHEN EXISTS (SELECT FROM pg_publication_rel p WHERE p.prrelid = c.oid)
              OR EXISTS (SELECT FROM pg_publication_namespace p WHERE p.pnnspid = c.relnamespace)
              OR EXISTS (SELECT FROM pg_publication p WHERE p.puballtables) THEN 'it is published for logical replication'

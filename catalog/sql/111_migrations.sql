@@ -275,7 +275,7 @@ BEGIN
     IF (migration).direction = 'shared' THEN
         SELECT rows_to, rows_from INTO rows_from, rows_to;
     END IF;
-    IF NOT kameleon.lock_briefly(ARRAY[rows_from::text], 'SHARE ROW EXCLUSIVE') OR NOT kameleon.lock_briefly(ARRAY[rows_to::text], 'ROW EXCLUSIVE') THEN
+    IF NOT kameleon.lock_briefly(ARRAY[rows_from::text], 'SHARE ROW EXCLUSIVE') OR NOT kameleon.lock_briefly(ARRAY[rows_to::text], 'SHARE UPDATE EXCLUSIVE') THEN
         RETURN kameleon.try_later(migration, 'waiting for transactions that write to it');
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
@@ -290,6 +290,9 @@ BEGIN
         -- a row that was deleted before is still seen by older snapshots, also where nothing is left to be copied
         copied_by = pg_current_xact_id()
     WHERE m.migration_id = (migration).migration_id RETURNING m.* INTO migration;
+    IF (migration).direction = 'dedicated' THEN
+        PERFORM kameleon.set_filling((migration).entity_id);
+    END IF;
     PERFORM kameleon.start_capture((migration).entity_id, (migration).direction, rows_from, (migration).stretch);
     PERFORM kameleon.enter_phase((migration).migration_id, 'copying');
     RETURN 0;
@@ -614,7 +617,7 @@ BEGIN
     FOREACH definition IN ARRAY tied LOOP
         why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
                     ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
-        PERFORM kameleon.lift_guard(definition.entity_id);
+        PERFORM kameleon.lift_guard(definition.entity_id), kameleon.lift_filling(definition.entity_id);
         UPDATE kameleon.kdb_entity_definitions e
         SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1, shell_filled = false, reason = why
         WHERE e.entity_id = definition.entity_id;
@@ -684,7 +687,7 @@ BEGIN
         END IF;
         PERFORM kameleon.stop_capture(each.entity_id, each.source);
         IF each.direction = 'dedicated' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = each.target) THEN
-            PERFORM kameleon.empty_table(each.target::regclass);
+            PERFORM kameleon.empty_table(each.target::regclass), kameleon.lift_filling(each.entity_id), kameleon.let_scan(each.target, false);
         END IF;
     END LOOP;
     SELECT array_agg(e) INTO built

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.catalog.fix_catalog import CatalogDatabase, rows
+from tests.catalog.fix_catalog import CatalogDatabase, rows, rows_in_shell
 
 
 def _shop(catalog: CatalogDatabase) -> psycopg.Connection[tuple[object, ...]]:
@@ -51,7 +51,7 @@ def test_and_back(catalog: CatalogDatabase) -> None:
         (8, None, "red"),
         (9, 1, "red"),
     ]
-    assert rows(session, "SELECT count(*) FROM ONLY car") == [(0,)]
+    assert rows_in_shell(session, "car") == 0
     for statement in ("INSERT INTO {insert} VALUES (10, 2)", "INSERT INTO {insert} VALUES (7, 1)"):
         with pytest.raises(psycopg.errors.IntegrityError):
             session.execute(statement.format(**views).encode())

@@ -107,6 +107,71 @@ async def test_there_and_back(migration: StorageMigration, client: Any) -> None:
     assert [each.direction for each in await migration.history("maker", limit=1)] == ["shared"]
 
 
+GUARDED = """SELECT relname, relispopulated, (SELECT count(*) FROM pg_statistic_ext WHERE stxrelid = pg_class.oid)
+             FROM pg_class WHERE relname IN ('maker', 'car', 'alike') ORDER BY relname"""
+
+
+@pytest.mark.parametrize("end", ["done", "cancelled", "interrupted"])
+async def test_nobody_reads_a_table_that_is_being_filled(end: str, database: Database, client: Any) -> None:
+    migration = StorageMigration(lambda: asyncpg.connect(database.direct, timeout=20), poll_interval=0.02)
+    counted = "BEGIN RETURN (SELECT count(*) FROM ONLY maker); END"
+    await client.execute(f"CREATE FUNCTION counted() RETURNS bigint LANGUAGE plpgsql AS '{counted}'")
+    direct = await asyncpg.connect(database.direct, timeout=20)
+    await direct.execute("SET plan_cache_mode = force_generic_plan")
+
+    async def refused(message: str = "has not been populated") -> None:
+        with pytest.raises(asyncpg.FeatureNotSupportedError, match='"maker" is kept in shared storage'):
+            await client.fetch("SELECT counted()")
+        with pytest.raises(asyncpg.PostgresError, match=message):
+            await direct.fetch("SELECT counted()")
+
+    async def guards() -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await direct.fetch(GUARDED)]
+
+    await refused()
+    held = Held(migration)
+    await held.rests()
+    await refused("kept in shared storage")
+    for statement in (
+        "UPDATE maker SET name = 'new' WHERE id = 1",
+        "CREATE TABLE alike (LIKE maker INCLUDING ALL)",
+        "INSERT INTO alike VALUES (1)",
+        "CREATE TEMPORARY TABLE alike_now (LIKE maker INCLUDING ALL)",
+        "SELECT * FROM alike, alike_now",
+        "ANALYZE maker",
+        "VACUUM ANALYZE maker",
+        "VACUUM maker",
+        "REINDEX TABLE maker",
+    ):
+        await client.execute(statement)
+    assert (await client.fetchval("SELECT count(*) FROM pg_stats_ext")) == 0
+    assert await storage(client) == {"shared"}
+    if end == "done":
+        await migration.resume("maker")
+        await held.task
+        assert await direct.fetchval("SELECT counted()") == await client.fetchval("SELECT counted()") == ROWS
+        assert await guards() == [("alike", False, 0), ("car", True, 0), ("maker", True, 0)]
+        held = Held(migration, back=True)
+        await held.rests()
+        assert await direct.fetchval("SELECT counted()") == await client.fetchval("SELECT counted()") == ROWS
+        await migration.resume("maker")
+        await held.task
+    elif end == "cancelled":
+        await migration.cancel("maker")
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await held.task
+    else:
+        (running,) = [each for each in await migration.history() if each.entity == "maker"]
+        await direct.execute("SELECT pg_terminate_backend($1, 10000)", running.pid)
+        with pytest.raises((asyncpg.AdminShutdownError, asyncpg.ConnectionDoesNotExistError)):
+            await held.task
+        await migration.cancel("maker")
+    assert await guards() == [("alike", False, 0), ("car", False, 0), ("maker", False, 0)]
+    await refused()
+    assert await storage(client) == {"shared"}
+    await direct.close(timeout=20)
+
+
 async def test_pause_and_resume(migration: StorageMigration, client: Any) -> None:
     held = Held(migration)
     done = await held.rests()

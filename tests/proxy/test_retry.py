@@ -36,6 +36,9 @@ GONE = error("42P01", 'relation "kameleon.kdb_insert_17_3" does not exist', P="1
 GUARDED = error("KDB02", 'table "orders" is kept in shared storage and cannot be used here', s="public", t="orders")
 NO_PARAMETERS = b"t\0\0\0\6\0\0"
 REFUSED = error("42P01", 'relation "kameleon.refused by Kameleon" does not exist')
+UNSCANNED = error(
+    "55000", 'materialized view "orders" has not been populated', H="Use the REFRESH.", R="ExecOpenScanRelation"
+)
 GUARD = "PL/pgSQL function kameleon.refuse_shell(integer) line 6 at RAISE"
 
 
@@ -46,6 +49,10 @@ GUARD = "PL/pgSQL function kameleon.refuse_shell(integer) line 6 at RAISE"
         (GUARDED, True),
         (error("KDB02", "not here", W=GUARD), True),
         (error("KDB02", "not here", W=GUARD + '\nSQL function "total" statement 1'), False),
+        (UNSCANNED, True),
+        (error("55000", "« orders »", R="ExecOpenScanRelation", W='SQL function "total" statement 1'), False),
+        (error("55000", 'materialized view "totals" has not been populated', R="ExecOpenScanRelation"), False),
+        (error("55000", 'materialized view "orders" has not been populated'), False),
         (error("42P01", 'relation "kdb_things" does not exist'), False),
         (error("42P01", 'relation "orders" does not exist'), False),
         (error("22012", "division by zero kdb_insert_17_3"), False),
@@ -53,7 +60,15 @@ GUARD = "PL/pgSQL function kameleon.refuse_shell(integer) line 6 at RAISE"
     ],
 )
 def test_what_is_stale(diagnostic, stale):
-    assert is_stale(diagnostic.encode()) is stale
+    knowledge = playbook(entity()).knowledge
+    assert knowledge is not None
+    assert is_stale(diagnostic.encode(), knowledge) is stale
+
+
+def test_a_materialized_view_of_the_same_name_is_not_stale():
+    knowledge = playbook(entity(has_namesake=True)).knowledge
+    assert knowledge is not None
+    assert not is_stale(UNSCANNED.encode(), knowledge)
 
 
 def test_a_query_is_tried_again():

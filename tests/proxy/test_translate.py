@@ -136,6 +136,31 @@ def test_the_guards_private_sqlstate():
     assert shown(error("KDB02", "table", s="public", t="orders", H="Connect through Kameleon's port."))["C"] == "0A000"
 
 
+@pytest.mark.parametrize(
+    "message", ['materialized view "orders" has not been populated', "la vue matérialisée « orders » n'est pas peuplée"]
+)
+def test_a_table_that_is_not_scanned(message):
+    came = error("55000", message, H="Use the REFRESH.", W='SQL function "f" statement 1', R="ExecOpenScanRelation")
+    fields = shown(came)
+    assert fields["C"] == "0A000"
+    assert fields["M"] == 'table "orders" is kept in shared storage and cannot be used here'
+    assert fields["H"].endswith("CALL kameleon.materialize_entity('public.orders').")
+    assert fields["W"] == 'SQL function "f" statement 1'
+    two = playbook(ORDERS, entity(18, schema="Its own"))
+    calls = (
+        "CALL kameleon.materialize_entity('public.orders')",
+        """CALL kameleon.materialize_entity('"Its own".orders')""",
+    )
+    assert shown(came, script=two)["H"].endswith(f"make it an ordinary table: {' or '.join(calls)}.")
+
+
+def test_a_materialized_view_without_rows():
+    came = error("55000", 'materialized view "reorders" has not been populated', R="ExecOpenScanRelation")
+    assert shown(came)["C"] == "55000"
+    came = error("55000", 'materialized view "orders" has not been populated', R="ExecOpenScanRelation")
+    assert shown(came, script=playbook(entity(has_namesake=True)))["C"] == "55000"
+
+
 def test_an_entity_that_is_not_known():
     fields = shown(error("23505", "x", D="Key (x)=(1) already exists.", s="kameleon", t="kdb_records_99_1", n="y"))
     assert not {"s", "t", "n"} & fields.keys()

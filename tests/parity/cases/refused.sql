@@ -21,4 +21,19 @@ select moved();
 -- refused: 0A000
 call put(3);
 
+
+-- ONLY, too.
+-- refused: 0A000
+do $$ begin perform * from only t; end $$;
+-- refused: 0A000
+do $$ declare r record; begin for r in select id from only public.t for update loop end loop; end $$;
+create function counted_only() returns bigint language sql as 'select count(*) from only t';
+create function opened_only() returns refcursor language plpgsql as $$ declare c refcursor; begin open c for select * from only (t); return c; end $$;
+-- refused: 0A000
+select counted_only();
+-- refused: 0A000
+select opened_only();
+-- refused: 0A000
+select * from (select counted_only() as n) as c where n >= 0;
+
 select * from t order by id;

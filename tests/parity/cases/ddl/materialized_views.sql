@@ -72,3 +72,17 @@ explain (costs off) create materialized view em as select id from e;
 select * from em;
 -- refused: 0A000
 explain analyze create materialized view em as select id from e;
+
+-- one that has no rows yet, and a table of the same name; pg_class says it of no table
+create schema other;
+create table other.orders_seen (id int);
+create materialized view orders_seen as select 1 as id with no data;
+create function seen() returns bigint language sql as 'select count(*) from orders_seen';
+create function seen_only() returns bigint language sql as 'select count(*) from only orders_seen';
+select * from orders_seen;
+select seen();
+select seen_only();
+select relname, relkind, relispopulated from pg_class where relname = 'orders_seen' order by 2;
+refresh materialized view orders_seen;
+select seen_only();
+select relname, relkind, relispopulated from pg_class where relname = 'orders_seen' order by 2;
