@@ -153,7 +153,8 @@ class Texts:
         names = names_in(text, self._standard)
         if not self._shared.isdisjoint(names):
             return True
-        return not self._dedicated.isdisjoint(names) and _has_prelude(rewriter.classify(text), text)
+        # COPY of a dedicated table has something put before it
+        return not self._dedicated.isdisjoint(names) and rewriter.classify(text) is Kind.COPY
 
     def entities_named(self, text: str) -> tuple[int, ...]:
         """By their names alone: an entity that shares its name with one in another schema is not told."""
@@ -189,17 +190,13 @@ class Texts:
         return Facts(
             kind,
             is_shape=as_compared is _without_digits and names == written,
-            mentions=shared or (dedicated and _has_prelude(kind, text)),
+            # COPY of a dedicated table has something put before it
+            mentions=shared or (dedicated and kind is Kind.COPY),
             dedicated=dedicated,
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
             mutes=_MUTES.search(text) is not None,
         )
-
-
-def _has_prelude(kind: Kind, text: str) -> bool:
-    """Whether something may have to be put before a statement about dedicated tables."""
-    return kind is Kind.COPY or rewriter.may_read_only(text)
 
 
 def _without_digits(name: str) -> str:

@@ -29,7 +29,6 @@ from rewriter.edits import Edit, original_position
 from rewriter.errors import RewriteError
 from rewriter.joins import count_joins
 from rewriter.router import TELL_TEXTS
-from rewriter.rules.only import may_read_only
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS
 from rewriter.statements import Kind, Span, classify, may_change_names, split
 
@@ -46,7 +45,6 @@ __all__ = [
     "classify",
     "count_joins",
     "may_change_names",
-    "may_read_only",
     "mentions_entity",
     "original_position",
     "outline",

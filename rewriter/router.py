@@ -24,7 +24,6 @@ from rewriter.parts import Unparsed
 from rewriter.reader import is_balanced
 from rewriter.rules import RULES
 from rewriter.rules.copy import copy
-from rewriter.rules.only import expect_only
 from rewriter.rules.row_types import row_types
 from rewriter.rules.storage_functions import STORAGE_FUNCTIONS, storage_functions
 from rewriter.rules.utility import lock, truncate, vacuum
@@ -39,8 +38,6 @@ _SHOWING_TEXTS = frozenset(("pg_prepared_statements", "pg_cursors"))
 TELL_TEXTS = "SELECT what the client wrote"
 #: Statements in which a function that tells of storage is told of the documents. Not DDL, likewise.
 _CALLERS = _READERS | _QUERIES
-#: Statements that are planned at once, in which FROM ONLY may stand.
-_ONLY_READERS = _QUERIES | {Kind.COPY, Kind.DECLARE, Kind.EXPLAIN}
 _UTILITIES = {
     Kind.TRUNCATE: truncate,
     Kind.LOCK: lock,
@@ -138,8 +135,6 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
         return Routed(kind)
     if statement.is_native:
         return Routed(kind, (), tuple(statement.entities), dedicate_all(statement, kind.value))
-    if kind in _ONLY_READERS and statement.prelude is None:
-        expect_only(statement)
     return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
 
 

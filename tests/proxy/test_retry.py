@@ -86,6 +86,14 @@ def test_a_query_that_was_passed_and_met_the_guard():
     script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer()).to_upstream(Query(INSERT_4))
 
 
+def test_a_query_that_was_passed_and_met_a_table_that_may_not_be_scanned():
+    dedicated = entity(storage_mode="dedicated")
+    only = Query(b"SELECT id FROM ONLY orders")
+    script = playbook(dedicated).client(only).to_upstream(only).upstream(UNSCANNED, READY).to_client()
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Query(b"SELECT id FROM kameleon.kdb_read_17 AS orders"))
+
+
 def test_not_when_nothing_new_is_known():
     script = playbook(entity()).client(Query(INSERT)).upstream(GONE, READY).refreshed(entity(generation=4))
     script.upstream(answer())
