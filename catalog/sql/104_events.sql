@@ -530,6 +530,7 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
+    context text;
     said text;
     words text[];
     shell oid;
@@ -537,10 +538,13 @@ BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
     END IF;
-    -- a function's statement is in the context only
-    GET DIAGNOSTICS said = PG_CONTEXT;
-    said := lower(concat_ws(' ', current_query(), said));
-    IF said !~ '\mreferences\M|\mvalidate\M' THEN
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    -- a function's statement is in the context, below the line that is ours; that of an SQL function only in its body
+    said := CASE WHEN strpos(context, E'\n') = 0 THEN current_query() ELSE concat_ws(';', context,
+        (SELECT string_agg(p.prosrc, ';') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'sql'
+         WHERE p.proname = ANY (regexp_split_to_array(context, '[^\w$]+')::name[]))) END;
+    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate');
+    IF said IS NULL THEN
         RETURN;
     END IF;
     words := regexp_split_to_array(said, '[^\w$]+');

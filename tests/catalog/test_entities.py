@@ -132,7 +132,15 @@ def test_a_dedicated_table_is_like_any_other(catalog: CatalogDatabase) -> None:
     assert rows(session, populated) == [(True,)]
 
 
-@pytest.mark.parametrize("body", ["{}", "DO $$ BEGIN {}; END $$"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        "DO $$ BEGIN {}; END $$",
+        "CREATE OR REPLACE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE '{}'; END$$",
+        "CREATE OR REPLACE FUNCTION f() RETURNS void LANGUAGE sql AS '{}'",
+    ],
+)
 def test_foreign_keys_are_made_past_the_guard(catalog: CatalogDatabase, body: str) -> None:
     """To validate them PostgreSQL scans both tables."""
     session = catalog.session()
@@ -141,19 +149,25 @@ def test_foreign_keys_are_made_past_the_guard(catalog: CatalogDatabase, body: st
     child, parent = catalog.views('"The child"'), catalog.views("parent")
     session.execute("INSERT INTO {insert} VALUES (1, 7)".format(**child))
     key = 'ALTER TABLE public."The child" ADD CONSTRAINT k FOREIGN KEY (parent_id) REFERENCES PARENT'
+
+    def run(statement: str) -> None:
+        session.execute(body.format(statement).encode())
+        if "f()" in body:
+            session.execute("SELECT f()")
+
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        session.execute(body.format(key).encode())
-    session.execute(body.format(f"{key} NOT VALID").encode())
+        run(key)
+    run(f"{key} NOT VALID")
     session.execute("INSERT INTO {insert} VALUES (7)".format(**parent))
-    session.execute(body.format('ALTER TABLE "The child" VALIDATE CONSTRAINT k').encode())
-    session.execute(body.format('ALTER TABLE "The child" DROP CONSTRAINT k').encode())
-    session.execute(body.format(key).encode())
-    session.execute(body.format('ALTER TABLE "The child" ADD other int DEFAULT 7 REFERENCES parent').encode())
+    run('ALTER TABLE "The child" VALIDATE CONSTRAINT k')
+    run('ALTER TABLE "The child" DROP CONSTRAINT k')
+    run(key)
+    run('ALTER TABLE "The child" ADD other int DEFAULT 7 REFERENCES parent')
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         session.execute("DELETE FROM {write}".format(**parent))
     flags = "SELECT bool_or(relispopulated) FROM pg_class WHERE relname IN ('The child', 'parent')"
     assert rows(session, flags) == [(False,)]
-    session.execute(body.format("ALTER TABLE loose ADD FOREIGN KEY (parent_id) REFERENCES parent").encode())
+    run("ALTER TABLE loose ADD FOREIGN KEY (parent_id) REFERENCES parent")
     assert rows(session, flags) == [(False,)]
 
 
