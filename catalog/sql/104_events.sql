@@ -543,7 +543,7 @@ BEGIN
     said := CASE WHEN strpos(context, E'\n') = 0 THEN current_query() ELSE concat_ws(';', context,
         (SELECT string_agg(p.prosrc, ';') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'sql'
          WHERE p.proname = ANY (regexp_split_to_array(context, '[^\w$]+')::name[]))) END;
-    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate');
+    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate|enforced|expression');
     IF said IS NULL THEN
         RETURN;
     END IF;
