@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.model import Entity, Field, Index, Move, Names, Snapshot
+from catalog.model import Entity, Field, ForeignKey, Index, Move, Names, Snapshot
 
 CATALOG_SQL = "SELECT kameleon.catalog_json()"
 MOVES_SQL = "SELECT kameleon.moves_json()"
@@ -64,7 +64,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         moved_by=raw.get("moved_by") or "",
         fields=tuple(Field(**column) for column in raw["fields"] or ()),
         indexes=tuple(_index(index) for index in raw["indexes"] or ()),
-        foreign_keys=tuple(raw["foreign_keys"] or ()),
+        foreign_keys=tuple(ForeignKey(**key) for key in raw["foreign_keys"] or ()),
         child_table=raw["child_name"] or "",
         child_oid=oid.get("records", 0),
         read_oid=oid.get("read", 0),

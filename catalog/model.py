@@ -48,6 +48,12 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignKey:
+    name: str  # on the shell
+    child_name: str  # between the documents
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """Entities that are being moved to the other storage, together."""
 
@@ -70,7 +76,7 @@ class Entity:
     moved_by: str = ""  # the transaction that last moved its rows between documents and table
     is_unseen: bool = False  # a session's snapshot is, or may be, too old to see them there
     indexes: tuple[Index, ...] = ()
-    foreign_keys: tuple[str, ...] = ()  # by name
+    foreign_keys: tuple[ForeignKey, ...] = ()
     child_table: str = ""  # in schema kameleon; its name ends in the generation that it was made in
     child_oid: int = 0
     read_oid: int = 0

@@ -31,7 +31,8 @@ _OURS = (
     b"RExecOpenScanRelation\0",
 )
 
-# kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns carry one of their own.
+# kameleon.kdb_write_17_3, kdb_rec_17, and whatever else carries an entity's number; columns and foreign keys carry one
+# of their own.
 _OBJECT = re.compile(
     r'(?:kameleon\.|"kameleon"\.)?(?P<quote>"?)kdb_(?P<what>[a-z]+)_(?P<id>\d+)(?:_(?P<number>\d+)(?:_\d+)?)?(?P=quote)'
 )
@@ -202,10 +203,9 @@ def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = Fals
         quote = found["quote"]
         if found["what"] == "index":
             return found[0]
-        if entity is not None and found["what"] == "column" and found["number"] is not None:
-            column = _column(entity, int(found["number"]))
-            if column is not None:
-                return f"{quote}{column}{quote}"
+        part = _part(found, entity)
+        if part is not None:
+            return f"{quote}{part}{quote}"
         if entity is not None and with_schema and found[0].startswith("kameleon."):
             return f"{entity.schema}.{entity.name}"
         return f"{quote}{entity.name if entity is not None else 'table'}{quote}"
@@ -216,9 +216,12 @@ def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = Fals
 
 
 def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:
-    # foreign keys have the table's own names, which indexes may have, too
-    index = _index(fields.get("n", ""), entity)
-    if index is None or fields.get("C") == FOREIGN_KEY_VIOLATION:
+    name = fields.get("n", "")
+    for foreign_key in entity.foreign_keys:
+        if foreign_key.child_name == name:
+            fields["n"] = foreign_key.name
+    index = _index(name, entity)
+    if index is None:
         return
     fields["M"] = fields.get("M", "").replace(f'"{index.child_name}"', f'"{index.name}"')
     fields["n"] = index.name
@@ -306,6 +309,17 @@ def _translate_key_query(line: str, knowledge: Knowledge) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _part(found: re.Match[str], entity: Entity | None) -> str | None:
+    """The column or foreign key that one of ours stands for."""
+    if entity is None or found["number"] is None:
+        return None
+    if found["what"] == "column":
+        return _column(entity, int(found["number"]))
+    if found["what"] == "foreign":
+        return next((key.name for key in entity.foreign_keys if key.child_name == found[0].strip('"')), None)
+    return None
 
 
 def _column(entity: Entity, attnum: int) -> str | None:

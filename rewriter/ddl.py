@@ -409,7 +409,8 @@ def _is_constant(statement: Statement, first: int, end: int) -> bool:
 
 def _names_foreign_key(statement: Statement, entity: Entity, token: int) -> bool:
     """PostgreSQL checks those between the documents; the shells, empty, are no matter."""
-    return statement.is_name(token) and statement.tokens[token].value in entity.foreign_keys
+    name = statement.tokens[token].value if statement.is_name(token) else None
+    return any(key.name == name for key in entity.foreign_keys)
 
 
 def _alter_column(statement: Statement, entity: Entity, first: int, end: int) -> bool:

@@ -4,8 +4,9 @@
 -- kdb_column_<entity>_<attnum>_<generation>, filled from the document by the last BEFORE trigger (kdb_4_unpack). The views read it,
 -- and indexes are over it, so that a referenced key has one unique index. What CASCADE, SET NULL and SET DEFAULT write into it, the
 -- first BEFORE trigger (kdb_0_follow) puts into the document. Every foreign key that a shell declares stands between
--- the documents, too, under the same name and with the shell's as its parent (pg_constraint.conparentid), as a partition's has that of
--- the partitioned table: so SET CONSTRAINTS, wherever it is said, finds the shell's by its name and sets both.
+-- the documents as kdb_foreign_<entity>_<oid of the shell's constraint>, with the shell's as its parent (pg_constraint.conparentid), as
+-- a partition's has that of the partitioned table: so SET CONSTRAINTS, wherever it is said, finds the shell's by its name and sets
+-- both. (With the shell's name, queries that join catalogs by it, in functions or past the proxy, would take one for the other.)
 -- Entities that never had to do with a foreign key have none of this.
 
 -- A domain's base type may have a modifier of its own.
@@ -277,8 +278,10 @@ BEGIN
 END
 $$;
 
--- of earlier versions, whose foreign keys between documents told by their names what they stand for
-DROP FUNCTION IF EXISTS kameleon.foreign_key_name(int, oid);
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_name(entity int, shell_constraint oid) RETURNS name
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('kdb_foreign_%s_%s', entity, shell_constraint)::name $$;
+
+-- those of earlier versions, which only their names link to the shells'
 UPDATE pg_constraint c SET conparentid = s.oid
 FROM pg_constraint s
 WHERE c.connamespace = 'kameleon'::regnamespace AND c.contype = 'f' AND c.conparentid = 0 AND c.conname ~ '^kdb_foreign_\d+_\d+$'
@@ -385,15 +388,12 @@ BEGIN
 END
 $$;
 
--- Makes a new foreign key between documents the one that stands for a shell's, of the same name.
+-- Its triggers as the shell's are. They fire in the order of their names, which hold the OIDs of the shell's.
 DROP FUNCTION IF EXISTS kameleon.order_key_triggers(oid, name);
-CREATE OR REPLACE FUNCTION kameleon.adopt_foreign_key(shell_constraint oid, child regclass) RETURNS void
+CREATE OR REPLACE FUNCTION kameleon.follow_key_triggers(shell_constraint oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE pg_constraint c SET conparentid = s.oid
-    FROM pg_constraint s WHERE s.oid = shell_constraint AND c.conrelid = child AND c.contype = 'f' AND c.conname = s.conname;
-    -- the triggers of foreign keys fire in the order of their names, which hold their OIDs
-    UPDATE pg_trigger t SET tgname = declared.tgname
+    UPDATE pg_trigger t SET tgname = declared.tgname, tgdeferrable = declared.tgdeferrable, tginitdeferred = declared.tginitdeferred
     FROM kameleon.foreign_key_of_documents(shell_constraint) AS c, pg_trigger declared, pg_constraint s
     WHERE t.tgconstraint = c.oid AND s.oid = shell_constraint AND declared.tgconstraint = s.oid
       AND (declared.tgfoid, declared.tgtype, declared.tgrelid = s.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
@@ -430,7 +430,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared record;
     child regclass;
+    child_name name;
     wanted text;
+    definition text;
     present record;
     details text;
     unready int;
@@ -449,7 +451,7 @@ BEGIN
         entities := entities || unready;
     END LOOP;
     FOR declared IN
-        SELECT c.oid, c.conname, c.conkey, d.referring, d.referenced,
+        SELECT c.oid, c.conname, c.conkey, c.condeferrable, c.condeferred, d.referring, d.referenced,
                referring.schema_name, referring.entity_name, referenced.entity_name AS referenced_name
         FROM kameleon.declared_foreign_keys(entities) AS d
         JOIN pg_constraint c ON c.oid = d.shell_constraint
@@ -458,23 +460,30 @@ BEGIN
         ORDER BY c.oid
     LOOP
         wanted := kameleon.foreign_key_definition(declared.oid);
-        UPDATE pg_constraint c SET conname = declared.conname
-        FROM kameleon.foreign_key_of_documents(declared.oid) AS d WHERE c.oid = d.oid AND d.conname <> declared.conname;
-        SELECT c.conname, c.conrelid::regclass AS relation, pg_get_constraintdef(c.oid) AS definition INTO present
+        SELECT c.oid, c.conname, c.conrelid::regclass AS relation, c.confrelid::regclass AS referenced, c.condeferrable, c.condeferred INTO present
         FROM kameleon.foreign_key_of_documents(declared.oid) AS c;
-        CONTINUE WHEN present.definition IS NOT DISTINCT FROM wanted;
+        IF (present.condeferrable, present.condeferred) <> (declared.condeferrable, declared.condeferred) THEN
+            -- without making it anew, as ALTER TABLE does it: what SET CONSTRAINTS has said stays said
+            EXECUTE format('LOCK TABLE ONLY %s, ONLY %s IN SHARE ROW EXCLUSIVE MODE', present.relation, present.referenced);
+            UPDATE pg_constraint SET condeferrable = declared.condeferrable, condeferred = declared.condeferred WHERE oid = present.oid;
+            PERFORM kameleon.follow_key_triggers(declared.oid);
+        END IF;
+        definition := pg_get_constraintdef(present.oid);
+        CONTINUE WHEN definition IS NOT DISTINCT FROM wanted;
         BEGIN
-            IF present.definition = wanted || ' NOT VALID' THEN
+            IF definition = wanted || ' NOT VALID' THEN
                 EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', present.relation, present.conname);
                 CONTINUE;
             END IF;
-            IF present.definition IS NOT NULL THEN
+            IF definition IS NOT NULL THEN
                 EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', present.relation, present.conname);
             END IF;
             IF wanted IS NOT NULL THEN
                 child := (SELECT 'kameleon.' || kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring);
-                EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', child, declared.conname, wanted);
-                PERFORM kameleon.adopt_foreign_key(declared.oid, child);
+                child_name := kameleon.foreign_key_name(declared.referring, declared.oid);
+                EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', child, child_name, wanted);
+                UPDATE pg_constraint SET conparentid = declared.oid WHERE conrelid = child AND conname = child_name;
+                PERFORM kameleon.follow_key_triggers(declared.oid);
             END IF;
         EXCEPTION WHEN foreign_key_violation THEN
             GET STACKED DIAGNOSTICS details = PG_EXCEPTION_DETAIL;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.model import Index
+from catalog.model import ForeignKey
 from proxy.timing import Subject
 from proxy.translate import translate_diagnostic
 from proxy.wire.backend import Diagnostic
@@ -13,7 +13,7 @@ ORDERS = entity(
     indexes=(
         *entity().indexes,
         *(
-            Index(name, True, False, True, columns, child)
+            type(entity().indexes[0])(name, True, False, True, columns, child)
             for name, columns, child in (
                 ("orders_name_total_key", ("name", "total"), "kdb_index_17_99"),
                 ("orders_lower_idx", (), "orders_lower_idx"),
@@ -241,19 +241,17 @@ def test_what_is_not_about_us_stays_the_very_bytes():
 
 
 def test_foreign_keys():
-    # an index may have the same name
-    index = Index("orders_total_fkey", False, False, False, ("name",), child_name="orders_total_fkey")
-    child = entity(indexes=(index,))
+    child = entity(foreign_keys=(ForeignKey("orders_total_fkey", "kdb_foreign_17_99"),))
     parent = entity(18, "customers", schema="shop")
     script = playbook(child, parent)
     missing = error(
         "23503",
-        'insert or update on table "kdb_records_17_3" violates foreign key constraint "orders_total_fkey"',
+        'insert or update on table "kdb_records_17_3" violates foreign key constraint "kdb_foreign_17_99"',
         D='Key (kdb_column_17_4_2, kdb_column_17_2_6)=(1, x) is not present in table "kdb_records_18_3".',
         W="COPY orders, line 1\nPL/pgSQL function kameleon.kdb_copy_17() line 1 at SQL statement",
         s="kameleon",
         t="kdb_records_17_3",
-        n="orders_total_fkey",
+        n="kdb_foreign_17_99",
     )
     assert shown(missing, script=script) == {
         "C": "23503",

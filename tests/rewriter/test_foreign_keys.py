@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from catalog.model import Snapshot
+from catalog.model import ForeignKey, Snapshot
 from rewriter.edits import apply
 from rewriter.router import QueryRouter
 from tests.rewriter.sample import GROWN, LOG, NAMES, ORDERS
 
-ENTITIES = (replace(ORDERS, foreign_keys=("fk", "Odd one")), LOG, GROWN)
+KEYS = (ForeignKey("fk", "kdb_foreign_17_1"), ForeignKey("Odd one", "kdb_foreign_17_2"))
+ENTITIES = (replace(ORDERS, foreign_keys=KEYS), LOG, GROWN)
 SNAPSHOT = Snapshot(1, {entity.entity_id: entity for entity in ENTITIES})
 
 

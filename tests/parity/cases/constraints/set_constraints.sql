@@ -12,13 +12,14 @@ create function in_sql() returns void language sql as 'set constraints public.ma
 create procedure by_call() language plpgsql as $$ begin set constraints maybe deferred; end $$;
 create function caught() returns text language plpgsql as $$
 declare
-    violated text;
+    named int;
 begin
+    select count(*) into named from pg_constraint where conname = 'late';
     set constraints late immediate;
-    return 'none';
+    return 'none of ' || named;
 exception when foreign_key_violation then
-    get stacked diagnostics violated = constraint_name;
-    return violated;
+    raise warning '%', sqlerrm;
+    return 'one of ' || named;
 end $$;
 
 -- In a DO block.
@@ -177,6 +178,35 @@ insert into child values (6, 12, 1, 1, 1);
 rollback;
 alter table child alter constraint firm not deferrable;
 alter table child alter constraint late deferrable;
+
+-- DDL in the transaction leaves it as it was set.
+begin;
+set constraints late deferred;
+alter table child add e int constraint more references parent deferrable;
+alter table parent add f int unique;
+alter table child rename a to aa;
+insert into child values (6, 1, 1, 12, 1, 12);
+rollback;
+begin;
+set constraints late deferred;
+alter table child add e int;
+alter table parent add f int;
+create index on child (e);
+insert into child values (6, 1, 1, 12, 1, 12);
+set constraints late immediate;
+rollback;
+begin;
+set constraints late deferred;
+alter table child rename constraint late to later;
+insert into child values (6, 1, 1, 12, 1);
+set constraints later immediate;
+rollback;
+begin;
+set constraints late deferred;
+alter table child alter constraint late deferrable initially deferred;
+alter table child alter constraint late deferrable initially immediate;
+insert into child values (6, 1, 1, 12, 1);
+rollback;
 
 -- Two schemas.
 create schema other;
