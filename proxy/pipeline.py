@@ -178,6 +178,8 @@ class Owed:
     at = 0
     #: How many messages of the answer have been shown, rows not counted.
     begun = 0
+    #: Sent once more, after the client was shown what the rows are like.
+    is_described = False
     #: CALL: how many messages it stands for, Sync not counted.
     size = 1
     #: The prepared statement, and when this message gives or takes a name, the one that had it before.

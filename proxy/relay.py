@@ -124,6 +124,16 @@ _SHOWN = frozenset({Fate.FORWARD, Fate.PART})
 _NO_TIME = 1e-6
 #: The SQLSTATE field of the database's word that this session changed an entity.
 _PRIVATE_INFO = b"CKDB01\0"
+#: What rows come behind. (Not CopyOutResponse, which is not held back when it comes again.)
+_BEFORE_ROWS = frozenset({Backend.BIND_COMPLETE, Backend.ROW_DESCRIPTION, Backend.NO_DATA})
+
+
+def _follows_no_row(data: bytes, before: int, pos: int) -> bool:
+    """Whether the message at `before` comes right before the one at `pos`, and is of those that rows come behind."""
+    if before < 0 or data[before] not in _BEFORE_ROWS:
+        return False
+    length: int = unpack_header(data, before)[1]
+    return before + 1 + length == pos
 
 
 class Relay:
@@ -491,6 +501,7 @@ class Relay:
         if self.closing:
             return
         start = pos = 0  # what lies between them is to be forwarded as it is
+        before = -1  # where the last message began that is no row
         streaming = self._upstream_streaming
         if streaming:
             size = len(data)
@@ -554,7 +565,7 @@ class Relay:
                 if step is _STAY:
                     head.begun += 1
                     if kind == _ROW_DESCRIPTION:
-                        replaced = self._row_description(data[pos:after])
+                        replaced = b"" if head.is_described else self._row_description(data[pos:after])
                     elif kind == _PARAMETER_DESCRIPTION and head.statement is not None and not head.fate:
                         # should it have to be parsed again, it is parsed for the types that the client goes by
                         head.statement.param_types = ParameterDescription.decode(data[pos + 5 : after]).types
@@ -624,7 +635,7 @@ class Relay:
                     self.pipeline.copy_in_began()
                     expected = head.expected
                 else:
-                    replaced = self._on_error(head, step, data[pos:after])
+                    replaced = self._on_error(head, step, data[pos:after], _follows_no_row(data, before, pos))
                     shown = not head.fate
 
                 if not shown and (replaced is None or kind == _ROW_DESCRIPTION):
@@ -648,7 +659,7 @@ class Relay:
                 self._write_client(data, start, end)
                 self._upstream_streaming = after - end if replaced is None else end - after
                 return
-            pos = after
+            before, pos = pos, after
             if step is _STAY or step is _COMPLETE:
                 continue
             if head is not None and head.outcome:
@@ -783,8 +794,11 @@ class Relay:
             return head.statement.subject, ()
         return head.subject, head.runs
 
-    def _on_error(self, head: Owed, step: Step, message: bytes) -> bytes | None:
-        """An ErrorResponse for the first entry. Returns what the client is shown for it; None: as it came."""
+    def _on_error(self, head: Owed, step: Step, message: bytes, no_row: bool) -> bytes | None:
+        """An ErrorResponse for the first entry. Returns what the client is shown for it; None: as it came.
+
+        `no_row`: whether it is known that none of its rows came before.
+        """
         fatal = b"VFATAL\0" in message or b"VPANIC\0" in message
         refused = head.error if head.fate is Fate.REPLACE else None
         run = head.runs[min(head.at, len(head.runs) - 1)] if head.runs else None
@@ -812,26 +826,35 @@ class Relay:
             self.pipeline.copying_in = False
             if head.renames:
                 self.statements.take_back([head])
-        if self.knowledge is not None and head.fate <= Fate.HIDE and retry.is_stale(message, self.knowledge):
+        if (
+            self.knowledge is not None
+            and head.fate <= Fate.HIDE
+            and (retry.is_stale(message, self.knowledge) or retry.met_other_storage(message, self.knowledge))
+        ):
             unanswered = [entry for entry in discarded if entry.fate not in retry.UNSEEN]
-            shown = self._on_stale(self.knowledge, head, message, unanswered)
+            shown = self._on_stale(self.knowledge, head, message, unanswered, no_row)
         return head.lead + (message if shown is None else shown) if head.lead else shown
 
-    def _on_stale(self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed]) -> bytes | None:
+    def _on_stale(
+        self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed], no_row: bool
+    ) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
         if self.status != _IDLE and self._block is None:
+            if retry.is_no_news(error, knowledge):
+                return translate_diagnostic(error, knowledge, *self._subject(head))
             # before the client can try again, the catalog is read again
             knowledge.is_behind = True
             return retry.conflict(error, knowledge)
         if retry.again_later(self, head):
             head.fate, head.lead = Fate.SWALLOW, b""
             return b""
+        no_row = no_row or (not head.begun and head.asked is not _ASKED_EXECUTE)
         is_synced = len(self.pipeline.queue) == 1
         nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
-        if self._script is None and nothing_else and self.count_try():
+        if self._script is None and nothing_else and (no_row or retry.is_stale(error, knowledge)) and self.count_try():
             text = retry.text_of(head, knowledge)
             is_single = not head.runs or (len(head.runs) == 2 and head.runs[0].ours)
-            if text is not None and is_single and not head.begun:
+            if text is not None and is_single and (not head.begun or (no_row and not head.runs)):
                 head.fate = Fate.SWALLOW
                 self._run(retry.query(self, knowledge, head, text, error, self._block))
                 return b""

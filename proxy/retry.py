@@ -5,6 +5,9 @@ that it names is gone then, or it reaches the guarded table; either way it fails
 that is all that the client would see of it (a simple Query of one statement, or one cycle of Parse, Bind, Describe,
 Execute and Sync or Flush, outside of a transaction or the first in one, with nothing sent after it), the client need
 not know: it gets the second try's answer. A transaction that has done something before is told to retry (40001).
+
+A function with a body in standard SQL meets the same while it runs (`met_other_storage`). Then the client may have been
+told what rows there will be like, but no row.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Frontend,
 from rewriter import RewriteError, Rewritten
 
 if TYPE_CHECKING:
-    from catalog.model import Snapshot
+    from catalog.model import Entity, Snapshot
     from proxy.knowledge import Knowledge
     from proxy.relay import Relay
     from proxy.statements import Statement, Statements
@@ -51,6 +54,12 @@ _OPENING = re.compile(rb"\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*", re.IG
 _MARKS = (STALE_SQLSTATE.encode(), b"kdb_", b"RExecOpenScanRelation\0")
 
 _GONE = re.compile(r'relation "(?:kameleon\.|pg_temp\.)?kdb_[a-z]+_\d')
+
+#: What PostgreSQL says, untranslated, of a relation that somebody knows by its number and that is gone.
+_CLOSED = re.compile(rb"could not open relation with OID \d+")
+
+#: In the context, in any language: a function in SQL. (Not one in PL/pgSQL.)
+_SQL_FUNCTION = re.compile(rb"\bSQL\b")
 
 
 #: What came of the messages between two Syncs, and where they begin. What is in them is looked at when it is
@@ -181,12 +190,38 @@ def is_stale(error: bytes, knowledge: Knowledge) -> bool:
 
 def is_news(error: bytes, knowledge: Knowledge) -> bool:
     """Whether a stale statement was made for another catalog, and did not meet the guard for another reason."""
+    met = _met(error, knowledge)
+    return met is None or any(each.storage_mode == "dedicated" for each in met)
+
+
+def is_no_news(error: bytes, knowledge: Knowledge) -> bool:
+    """Whether a statement met the guard of what was known to be guarded: a function's body has found it."""
+    met = _met(error, knowledge)
+    return bool(met) and all(each.storage_mode == "shared" for each in met or ())
+
+
+def _met(error: bytes, knowledge: Knowledge) -> list[Entity] | None:
+    """The entity, if it is known, whose guard this is; None when it is another error."""
     fields = _fields(error, knowledge)
-    if _is_gone(fields):
-        return True
+    if fields.get("C") != STALE_SQLSTATE:
+        return unscanned_tables(fields, knowledge) or None
     by_schema = knowledge.snapshot.by_name.get(fields.get("t", ""), {})
-    known = [each for each in by_schema.values() if each.schema == fields.get("s")]
-    return any(each.storage_mode == "dedicated" for each in known or unscanned_tables(fields, knowledge))
+    return [each for each in by_schema.values() if each.schema == fields.get("s")]
+
+
+def met_other_storage(error: bytes, knowledge: Knowledge) -> bool:
+    """Whether the same words may find what they name once more.
+
+    A function with a body in standard SQL gets another body when an entity that it reads is moved, or a view that
+    stands for it is replaced. A call that had begun then, of whatever statement, finds a guarded table, or no view.
+    """
+    if STALE_SQLSTATE.encode() in error:
+        return bool(_met(error, knowledge)) and is_news(error, knowledge)
+    if _CLOSED.search(error) is None:
+        return False
+    fields = Diagnostic.decode(error[0], error[5:]).fields
+    innermost = fields.get("W", b"").partition(b"\n")[0]
+    return fields.get("C") == b"XX000" and _SQL_FUNCTION.search(innermost) is not None
 
 
 def _is_gone(fields: dict[str, str]) -> bool:
@@ -242,18 +277,19 @@ def start_anew(relay: Relay, statement: Statement) -> Script:
 def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes, block: bytes | None) -> Script:
     """Again, a simple Query of one statement; `block`: the BEGIN before it."""
     yield failed
-    before = knowledge.snapshot
+    before, alike = knowledge.snapshot, met_other_storage(error, knowledge)
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     rewritten = _rewritten(knowledge, text.text)
     first = failed.subject
     same = first.sql if isinstance(first, Rewritten) else text.text
-    if rewritten is None or (rewritten.sql == same and not _have_moved(before, knowledge, rewritten)):
+    if rewritten is None or (rewritten.sql == same and not (alike or _have_moved(before, knowledge, rewritten))):
         yield from _fail_again(relay, block)
         _show(relay, knowledge, error, first)
         return
     again = Owed(Asked.QUERY)
     again.started = failed.started
+    again.is_described = failed.begun > 0
     again.subject = rewritten
     again.text = text
     sent = rewritten.sql
@@ -274,13 +310,13 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
         relay.pipeline.skipping = False
         relay.inject(SYNC, sync)
     yield sync
-    before = knowledge.snapshot
+    before, alike = knowledge.snapshot, met_other_storage(error, knowledge)
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     statement = failed.statement
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
-    same = rewritten is not None and sent == statement.sent and not _have_moved(before, knowledge, rewritten)
+    same = rewritten is not None and sent == statement.sent and not (alike or _have_moved(before, knowledge, rewritten))
     if rewritten is None or same:
         if failed.is_synced:
             yield from _fail_again(relay, block)

@@ -8,6 +8,7 @@ from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execut
 from tests.playbook import (
     BIND_COMPLETE,
     CLOSE_COMPLETE,
+    COPY_OUT,
     FAILED,
     FLUSH,
     IN_TRANSACTION,
@@ -21,6 +22,7 @@ from tests.playbook import (
     done,
     entity,
     error,
+    notice,
     playbook,
     question,
     row,
@@ -235,6 +237,44 @@ def test_not_after_a_part_of_the_answer_was_shown():
     script.upstream(GONE, READY)
     _nothing_sent_again(script)
     assert b"C40001\0" in as_bytes(script._sent_to_client)
+
+
+CALL = b"SELECT total()"
+COLUMNS = RowDescription((Column(b"x", 0, 0, 23, 4, -1, 0),))
+CLOSED = error("XX000", "could not open relation with OID 16500", W='SQL function "total" during startup')
+GUARDED_WITHIN = error("KDB02", "not here", s="public", t="orders", W=GUARD + '\nSQL function "total" statement 1')
+
+
+@pytest.mark.parametrize("failure", [CLOSED, GUARDED_WITHIN])
+def test_a_call_of_a_function_that_got_another_body(failure):
+    """What its rows are like was told by then."""
+    script = playbook(entity(storage_mode="dedicated")).client(Query(CALL)).upstream(COLUMNS, failure, READY)
+    script.to_client(COLUMNS).refreshed(entity()).upstream(answer()).to_upstream(Query(CALL), question(), Query(CALL))
+    script.upstream(COLUMNS, row("1"), done("SELECT 1"), READY).to_client(row("1"), done("SELECT 1"), READY)
+
+
+def test_a_cycle_that_called_it():
+    sent = [Parse(b"", CALL), Bind(b"", b""), Describe(PORTAL, b""), Execute(b""), SYNC]
+    told = [PARSE_COMPLETE, BIND_COMPLETE, COLUMNS]
+    script = playbook(entity()).client(*sent).upstream(*told, CLOSED, READY).to_client(*told)
+    script.refreshed(entity()).upstream(answer()).upstream(CLOSE_COMPLETE, *told, row("1"), done("SELECT 1"), READY)
+    script.to_client(row("1"), done("SELECT 1"), READY)
+
+
+@pytest.mark.parametrize("before", [[COLUMNS, row("1")], [COLUMNS, notice("01000", "x")], [COPY_OUT]])
+def test_not_where_a_row_may_have_come_before(before):
+    script = playbook(entity()).client(Query(CALL)).upstream(*before, CLOSED, READY)
+    assert script.shell.refreshes == 1
+    shown = as_bytes(script._sent_to_client)
+    assert b"C40001\0" in shown
+
+
+def test_a_function_whose_body_is_a_string_is_refused_in_a_transaction_too():
+    inlined = error("KDB02", "not here", s="public", t="orders", W=GUARD)
+    script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
+    script.client(Query(b"SELECT 2")).upstream(done("SELECT 1"), IN_TRANSACTION)
+    script.client(Query(CALL)).upstream(inlined)
+    assert b"C0A000\0" in as_bytes(script._sent_to_client)
 
 
 def test_not_when_more_has_been_sent_behind_it():
