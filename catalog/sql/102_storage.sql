@@ -629,6 +629,7 @@ BEGIN
     PERFORM kameleon.depend_silently(array_agg(d.classid), array_agg(d.objid)) FROM kameleon.storage_objects(entity) AS d;
     IF NOT beside THEN
         PERFORM kameleon.make_shadows(views);
+        PERFORM kameleon.make_bodies(definition.relid || views);
     END IF;
 END
 $$;

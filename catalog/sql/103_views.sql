@@ -106,9 +106,11 @@ BEGIN
 END
 $$;
 
--- A view's query as PostgreSQL prints it, with other relations' names in the place of `relations`' own: they bear those
--- names while it is printed, in a subtransaction that is undone.
-CREATE OR REPLACE FUNCTION kameleon.view_query(view_oid oid, relations oid[], stand_ins oid[]) RETURNS text
+-- A query of the client's as PostgreSQL prints it, with other relations' names in the place of `relations`' own: they bear those
+-- names while it is printed, in a subtransaction that is undone. `printer`: pg_get_viewdef, or pg_get_function_sqlbody, which
+-- also prints the routine's name: it bears its twin's.
+DROP FUNCTION IF EXISTS kameleon.view_query(oid, oid[], oid[]);
+CREATE OR REPLACE FUNCTION kameleon.query_over(printer text, printed oid, relations oid[], stand_ins oid[]) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
 DECLARE
     query text;
@@ -120,11 +122,15 @@ BEGIN
             UPDATE pg_class SET relname = 'kdb_aside_' || oid WHERE oid = stand_ins[i];
             UPDATE pg_class SET relname = name.relname, relnamespace = name.relnamespace WHERE oid = relations[i];
         END LOOP;
-        query := rtrim(pg_get_viewdef(view_oid), '; ');
+        IF printer = 'pg_get_function_sqlbody' THEN
+            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed;
+        END IF;
+        EXECUTE format('SELECT %I($1)', printer) INTO query USING printed;
         RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
     EXCEPTION WHEN SQLSTATE 'KDB03' THEN
         NULL;
     END;
+    query := rtrim(query, '; ');
     IF query LIKE '%.*%' THEN
         FOR name IN
             SELECT r.relation, c.relname FROM unnest(relations, stand_ins) AS r (relation, stand_in) JOIN pg_class c ON c.oid = r.stand_in
@@ -135,6 +141,13 @@ BEGIN
     END IF;
     RETURN (query);
 END
+$$;
+
+-- The stand-ins of sources, of entities those that have system columns.
+CREATE OR REPLACE FUNCTION kameleon.with_system_columns(sources oid[], stand_ins oid[]) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT coalesce((SELECT kameleon.write_stand_in(e.relid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = s.source), s.stand_in)
+                 FROM unnest(sources, stand_ins) WITH ORDINALITY AS s (source, stand_in, position) ORDER BY s.position)
 $$;
 
 -- A shadow has its view's owner, grants and options. Nobody is told that they depend on a role: the view is.
@@ -210,13 +223,11 @@ BEGIN
     FROM unnest(relation.reloptions) AS o WHERE relation.relkind = 'v' AND o !~ '^check_option=';
     BEGIN
         BEGIN
-            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.view_query(view_oid, sources, stand_ins));
+            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins));
         EXCEPTION WHEN undefined_column THEN
             -- system columns, which the entities' write views have
             EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''),
-                           kameleon.view_query(view_oid, sources, ARRAY(
-                               SELECT coalesce((SELECT kameleon.write_stand_in(e.relid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = s.source), s.stand_in)
-                               FROM unnest(sources, stand_ins) WITH ORDINALITY AS s (source, stand_in, position) ORDER BY s.position)));
+                           kameleon.query_over('pg_get_viewdef', view_oid, sources, kameleon.with_system_columns(sources, stand_ins)));
         END;
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
@@ -335,7 +346,7 @@ BEGIN
     RETURNING format('%s.kdb_write_%s_%s', (SELECT CASE c.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END FROM pg_class c WHERE c.oid = view_oid),
                      d.view_id, d.generation) INTO shadow;
     IF is_plain THEN
-        EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.view_query(view_oid, sources, stand_ins));
+        EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins));
         FOR own_default IN
             SELECT format('ALTER COLUMN %I SET DEFAULT %s', a.attname, pg_get_expr(d.adbin, d.adrelid))
             FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = view_oid
@@ -349,7 +360,7 @@ BEGIN
     END IF;
     BEGIN
         EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s', shadow, columns, coalesce(options, ''),
-                       regexp_replace(kameleon.view_query(view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
+                       regexp_replace(kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
             RAISE;
@@ -372,7 +383,7 @@ BEGIN
 END
 $$;
 
--- After DDL on a view: its shadows anew, and those of the views over it.
+-- After DDL on a view: its shadows anew, those of the views over it, and what routines run.
 CREATE OR REPLACE FUNCTION kameleon.sync_view(view_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -380,6 +391,7 @@ DECLARE
 BEGIN
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.make_bodies(views);
 END
 $$;
 

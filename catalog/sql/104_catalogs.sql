@@ -213,6 +213,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             format($c$CASE WHEN shown.relkind IN ('r', 'i') AND shown.oid >= 16384 THEN coalesce((kameleon.estimates(shown.oid)).%1$I, shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
         -- of shells that may not be scanned
         WHEN catalog = 'pg_class'::regclass AND a.attname = 'relispopulated' THEN $c$(shown.relispopulated OR shown.relkind = 'r') AS relispopulated$c$
+        WHEN catalog = 'pg_proc'::regclass AND a.attname = 'prosqlbody' THEN
+            'CASE WHEN shown.prosqlbody IS NULL OR shown.oid < 16384 THEN shown.prosqlbody ELSE kameleon.written_body(shown.oid) END AS prosqlbody'
         -- what was sent is not what the client wrote; the proxy tells that (proxy/client_texts.py)
         WHEN catalog IN ('pg_prepared_statements'::regclass, 'pg_cursors'::regclass) AND a.attname = 'statement' THEN
             format($c$coalesce(nullif(current_setting('kameleon.client_texts', true), '')::jsonb -> %L ->> shown.name, shown.statement) AS statement$c$,

@@ -358,6 +358,8 @@ BEGIN
             PERFORM kameleon.notify_session('names');
             IF command.classid = 'pg_class'::regclass THEN
                 PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
+            ELSIF command.object_type IN ('function', 'procedure') THEN
+                PERFORM kameleon.follow_routine(command.objid, command.command_tag);
             END IF;
         ELSIF command.schema_name = 'kameleon' THEN
             -- the first schema of a role called kameleon is this one: its tables would be no entities
@@ -393,7 +395,7 @@ BEGIN
         ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object') THEN
             PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
         ELSIF command.object_type IN ('function', 'procedure') THEN
-            PERFORM kameleon.dedicate_bound(command.objid, command.command_tag);
+            PERFORM kameleon.follow_routine(command.objid, command.command_tag);
         ELSIF command.command_tag LIKE '%PUBLICATION' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);
         ELSIF command.command_tag = 'ALTER DOMAIN' THEN

@@ -75,7 +75,9 @@ BEGIN
         SELECT format('%s uses it', pg_describe_object('pg_proc'::regclass, p.oid, 0))
         FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
         WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relation || views)
-          AND p.prosqlbody::text LIKE format('%%:relid %s %%', d.refobjid)
+          AND p.prosqlbody IS NOT NULL
+          AND (EXISTS (SELECT FROM kameleon.routine_sources(p.oid) AS s WHERE s.relid = d.refobjid AND NOT s.only_reads)
+               OR kameleon.reads_without_heirs(p.oid, d.refobjid))
         UNION ALL
         SELECT format('%s uses it', pg_describe_object('pg_trigger'::regclass, t.oid, 0)) FROM pg_trigger t WHERE t.tgrelid = ANY (views)
         UNION ALL
@@ -147,6 +149,7 @@ BEGIN
     -- those that were made while only some of the tables had documents
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
 END
 $$;
 
@@ -243,24 +246,22 @@ BEGIN
 END
 $$;
 
--- A routine whose body is in standard SQL: it is bound to the tables and views that its queries name. What else it depends
--- on a table for is the row type. To make a routine takes no right on a table; to move the table's rows does.
-CREATE OR REPLACE FUNCTION kameleon.dedicate_bound(routine oid, tag text) RETURNS void
+-- Tables, and those behind views, that the body of a routine names and cannot find in documents. To make a routine takes no
+-- right on a table; to move the table's rows does.
+DROP FUNCTION IF EXISTS kameleon.dedicate_bound(oid, text);
+CREATE OR REPLACE FUNCTION kameleon.dedicate_bound(routine oid, relations oid[], reason text, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bound record;
-    reason text := format('%s uses it', pg_describe_object('pg_proc'::regclass, routine, 0));
 BEGIN
     FOR bound IN
-        SELECT DISTINCT c.oid, c.relname, c.relowner, e.entity_id IS NOT NULL AS is_entity
-        FROM pg_proc p
-        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
-        JOIN pg_class c ON c.oid = d.refobjid AND p.prosqlbody::text LIKE format('%%:relid %s %%', c.oid)
+        SELECT c.oid, c.relname, c.relowner, e.entity_id IS NOT NULL AS is_entity
+        FROM pg_class c
         LEFT JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared'
         LEFT JOIN kameleon.kdb_view_definitions v ON v.relid = c.oid
-        WHERE p.oid = routine AND (e.entity_id IS NOT NULL OR v.relid IS NOT NULL)
+        WHERE c.oid = ANY (relations) AND (e.entity_id IS NOT NULL OR v.relid IS NOT NULL)
     LOOP
-        IF NOT pg_has_role(kameleon.acting_role(), bound.relowner, 'USAGE') THEN
+        IF tag IN ('CREATE FUNCTION', 'CREATE PROCEDURE') AND NOT pg_has_role(kameleon.acting_role(), bound.relowner, 'USAGE') THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
                 MESSAGE = format('%s cannot be bound to "%s", whose rows are kept in shared storage', routine::regprocedure, bound.relname),
                 HINT = 'Let its owner create the routine: that moves the rows to dedicated storage.';

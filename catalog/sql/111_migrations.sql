@@ -561,7 +561,8 @@ DECLARE
     moving kameleon.kdb_entity_definitions[] := kameleon.moving_together((migration).call_id);
     each kameleon.kdb_migrations;
 BEGIN
-    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE', (migration).attempts, (migration).call_id) THEN
+    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE', (migration).attempts, (migration).call_id)
+       OR NOT kameleon.lock_bodies(ARRAY(SELECT m.relid FROM unnest(moving) AS m)) THEN
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
     END IF;
     PERFORM kameleon.refuse_other_ties((migration).call_id);
@@ -627,6 +628,7 @@ BEGIN
     END LOOP;
     PERFORM kameleon.prove_foreign_keys(unproven);
     PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
 END
 $$;
 
@@ -655,6 +657,7 @@ BEGIN
     END LOOP;
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
 END
 $$;
 

@@ -1,4 +1,5 @@
-"""Functions that tell how large a relation is: those of an entity would tell of its shell, which is empty.
+"""Functions that tell how large a relation is: those of an entity would tell of its shell, which is empty. And those
+that print the body of a routine: of one that reads entities they would print what it runs, which nobody wrote.
 
 SELECT pg_total_relation_size('orders')  ->  SELECT kameleon.pg_total_relation_size('orders')
 """
@@ -16,6 +17,8 @@ STORAGE_FUNCTIONS = frozenset(
         "pg_stat_get_live_tuples",
         "pg_stat_get_dead_tuples",
         "pg_stat_get_numscans",
+        "pg_get_functiondef",
+        "pg_get_function_sqlbody",
     )
 )
 

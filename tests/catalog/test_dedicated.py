@@ -78,8 +78,17 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
         ("CREATE PUBLICATION p FOR TABLES IN SCHEMA public", "it is published for logical replication"),
         ("CREATE PUBLICATION p; ALTER PUBLICATION p ADD TABLE person", "it is published for logical replication"),
         (
-            "CREATE FUNCTION people() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM person)",
-            "function public.people() uses it",
+            "CREATE PROCEDURE hire() LANGUAGE sql BEGIN ATOMIC INSERT INTO person (name) VALUES ('Eve'); END",
+            "function public.hire() uses it",
+        ),
+        (
+            "CREATE FUNCTION held() RETURNS SETOF person BEGIN ATOMIC SELECT * FROM person FOR SHARE; END",
+            "function public.held() uses it",
+        ),
+        (
+            "CREATE FUNCTION few() RETURNS bigint RETURN (SELECT count(*) FROM person TABLESAMPLE SYSTEM (50))",
+            "function public.few() cannot read documents:"
+            " TABLESAMPLE clause can only be applied to tables and materialized views",
         ),
         ("ALTER TABLE person ADD CHECK (tableoid > 0)", "an expression of its own reads tableoid"),
         (

@@ -38,9 +38,14 @@ CREATE MATERIALIZED VIEW summary AS SELECT name, number FROM made;
 CREATE MATERIALIZED VIEW not_yet AS SELECT id FROM cars WITH NO DATA;
 CREATE UNIQUE INDEX ON summary (name);
 COMMENT ON VIEW cheap IS 'What is left';
+CREATE FUNCTION made_by(name text) RETURNS SETOF cars LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT cars.* FROM cars JOIN makers ON makers.id = maker WHERE makers.name = made_by.name ORDER BY cars.id; END;
+CREATE FUNCTION cheapest() RETURNS numeric LANGUAGE sql RETURN (SELECT min(cost) FROM cheap WHERE cost > 0);
 """
 CONTENT = "SELECT to_jsonb(c), c.tags::text, m.name FROM cars c LEFT JOIN makers m ON m.id = c.maker ORDER BY c.id"
 VIEWS = "SELECT * FROM cheap ORDER BY id; SELECT * FROM made ORDER BY 1; SELECT * FROM summary ORDER BY 1"
+CALLS = "SELECT made_by('Ünal'), cheapest()"
+BODIES = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname IN ('made_by', 'cheapest') ORDER BY proname"
 
 
 SHOWN = r"SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
@@ -94,6 +99,8 @@ def test_dump_and_restore(
     restore(again, form, file)
     assert psql(again, "-c", CONTENT) == before
     assert psql(again, "-c", VIEWS) == views
+    for query in (CALLS, BODIES):
+        assert psql(again, "-c", query) == psql(own_target, "-c", query)
     if is_entity:
         again.assert_stored("cars", 3)
         again.assert_stored("makers", 2)

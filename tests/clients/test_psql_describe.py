@@ -38,6 +38,10 @@ CREATE VIEW shop.easy AS SELECT id, name FROM shop.customers WHERE name > 'a' WI
 CREATE MATERIALIZED VIEW shop.copied AS SELECT id, name FROM shop.customers;
 CREATE FUNCTION shop.twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
 CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION shop.owed(customer int) RETURNS numeric LANGUAGE sql STABLE
+    RETURN (SELECT sum(total) FROM shop.orders WHERE customer_id = customer);
+CREATE PROCEDURE shop.told(INOUT id int, OUT name text) LANGUAGE sql
+    BEGIN ATOMIC SELECT easy.id, name FROM shop.easy WHERE easy.id = told.id; END;
 CREATE PROCEDURE shop.nothing() LANGUAGE sql AS 'SELECT 1';
 CREATE SEQUENCE shop.numbers START 5;
 CREATE TABLE shop.audited (id int PRIMARY KEY, note text);
@@ -69,6 +73,7 @@ COMMANDS = r"""
 \dm+ shop.* \dn+ shop \do shop.* \dO shop.* \dp shop.* \dPitn+ shop.* \ds+ shop.* \dt+ shop.* \dtvmsi+ shop.*
 \dT+ shop.* \dv+ shop.* \dX shop.* \d *.customers* \dt *.orders \dT *.size \dC *place* \d+ simple
 \d+ shop.customers_pkey \d+ shop.customers_id_seq \sf shop.touch \sf+ shop.twice \sv shop.big \sv+ shop.easy
+\sf shop.owed \sf+ shop.told
 \dconfig search_path \encoding
 """
 EACH = [command.strip() for command in re.findall(r"\\[^\\\n]+", COMMANDS)]

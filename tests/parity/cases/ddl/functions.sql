@@ -1,4 +1,4 @@
--- Functions whose bodies are bound to tables: the tables are ordinary ones from then on, with a NOTICE
+-- Functions whose bodies are bound to tables, which are ordinary ones as soon as a body writes to them, with a NOTICE
 
 set client_min_messages = warning;
 create table t (id int primary key, v text);
@@ -35,7 +35,10 @@ grant select on kept to parity_writer;
 grant create on schema public to parity_writer;
 -- session: writer user=parity_writer
 -- refused: 0A000
+create function theirs() returns void language sql begin atomic delete from kept; end;
 create function theirs() returns bigint language sql begin atomic select count(*) from kept; end;
+select theirs();
+drop function theirs();
 -- session: main
 select count(*) from kept;
 create table behind (id int, v text);

@@ -1,0 +1,230 @@
+-- Routines with a body in standard SQL (RETURN, BEGIN ATOMIC) that read entities. Re-created on every install.
+--
+-- PostgreSQL keeps such a body parsed, with relations by their numbers: whatever calls the routine, a query, a view, a
+-- default, another routine, past the proxy too, need not be rewritten if the body is. So beside the routine stands its
+-- *twin*, kameleon.kdb_body_<the routine's OID>, made with the same query over read views and shadows, and the two have
+-- traded bodies: the routine runs the twin's, the twin keeps the one that was written. What the routine depends on, who may
+-- call it and how it is altered is PostgreSQL's own business.
+
+-- NULL where the routine runs the body that was written.
+CREATE OR REPLACE FUNCTION kameleon.twin(routine oid) RETURNS oid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN to_regproc('kameleon.kdb_body_' || routine);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.written_body(routine oid) RETURNS pg_node_tree
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT p.prosqlbody FROM pg_proc p WHERE p.oid = coalesce(kameleon.twin(routine), routine));
+END
+$$;
+
+-- The relations that a routine's body names (what else it depends on a table for is the row type), and whether it only
+-- reads them. The lock that a query takes on a relation tells that.
+CREATE OR REPLACE FUNCTION kameleon.routine_sources(routine oid) RETURNS TABLE (relid oid, only_reads boolean)
+LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    body text := kameleon.written_body(routine)::text;
+BEGIN
+    RETURN QUERY
+    SELECT s.oid, body !~ format(':relid %s (:inh \w+ )?:relkind . :rellockmode [^1]', s.oid)
+    FROM (SELECT DISTINCT d.refobjid FROM pg_depend d
+          WHERE d.classid = 'pg_proc'::regclass AND d.objid = routine AND d.refclassid = 'pg_class'::regclass) AS s (oid)
+    WHERE body LIKE format('%%:relid %s %%', s.oid);
+END
+$$;
+
+-- The routines whose bodies name one of these relations.
+CREATE OR REPLACE FUNCTION kameleon.routines_over(relations oid[]) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT d.objid FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations) AND d.classid = 'pg_proc'::regclass
+                   AND p.prosqlbody IS NOT NULL AND p.pronamespace <> 'kameleon'::regnamespace
+                 ORDER BY 1);
+END
+$$;
+
+-- Whether a routine's body asks for a relation's rows by ONLY. Where that finds a table that was just emptied, nothing guards it.
+CREATE OR REPLACE FUNCTION kameleon.reads_without_heirs(routine oid, relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN kameleon.written_body(routine)::text
+        ~ format(':relid %s (:inh false :relkind . :rellockmode 1|:relkind . :rellockmode 1 :tablesample <> :lateral \w+ :inh false) ', relation);
+END
+$$;
+
+-- Keeps others from altering these relations' routines, if it can at once: who does may want the relations next.
+CREATE OR REPLACE FUNCTION kameleon.lock_bodies(relations oid[]) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM pg_proc p WHERE p.oid = ANY (kameleon.routines_over(relations || kameleon.views_over(relations))) FOR UPDATE NOWAIT;
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.swap_bodies(routine oid, twin oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_proc p SET prosqlbody = other.prosqlbody FROM pg_proc other WHERE (p.oid, other.oid) IN ((routine, twin), (twin, routine))
+$$;
+
+-- Whether a routine with a twin runs what it should: the stand-ins of all that it reads are there, and it reads them.
+CREATE OR REPLACE FUNCTION kameleon.body_is_current(routine oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relations oid[] := ARRAY(SELECT DISTINCT r.found[1]::oid FROM pg_proc p, regexp_matches(p.prosqlbody::text, ':relid (\d+) ', 'g') AS r (found)
+                             WHERE p.oid = routine AND r.found[1] <> '0');
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM unnest(relations) AS r (oid) WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.oid))
+       AND NOT EXISTS (SELECT FROM kameleon.routine_sources(routine) AS s
+                       WHERE s.only_reads AND NOT coalesce(kameleon.stand_in(s.relid), s.relid) = ANY (relations)
+                         AND (kameleon.write_stand_in(s.relid) = ANY (relations)) IS NOT TRUE);
+END
+$$;
+
+-- What CREATE FUNCTION or PROCEDURE has to be told for a routine's twin.
+CREATE OR REPLACE FUNCTION kameleon.twin_statement(routine oid, sources oid[], stand_ins oid[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
+DECLARE
+    own pg_proc;
+    name text := 'kdb_body_' || routine;
+BEGIN
+    SELECT p.* INTO STRICT own FROM pg_proc p WHERE p.oid = routine;
+    RETURN format('CREATE %s kameleon.%I(%s)%s LANGUAGE sql %s', CASE own.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, name,
+                  pg_get_function_identity_arguments(routine), ' RETURNS ' || pg_get_function_result(routine),
+                  -- one that calls itself does not call the twin
+                  replace(kameleon.query_over('pg_get_function_sqlbody', routine, sources, stand_ins),
+                          format('%s.%I', own.pronamespace::regnamespace, name), format('%s.%I', own.pronamespace::regnamespace, own.proname)));
+END
+$$;
+
+-- Gives a routine the body that it needs now: over what stands for the relations that it reads, or where nothing does (any
+-- more), its own.
+CREATE OR REPLACE FUNCTION kameleon.make_body(routine oid, tag text DEFAULT 'DEDICATE') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sources oid[];
+    problem text;
+BEGIN
+    IF kameleon.twin(routine) IS NOT NULL THEN
+        IF kameleon.body_is_current(routine) THEN
+            RETURN;
+        END IF;
+        PERFORM kameleon.swap_bodies(routine, kameleon.twin(routine));
+        PERFORM kameleon.drop_twin(routine);
+    END IF;
+    sources := ARRAY(SELECT s.relid FROM kameleon.routine_sources(routine) AS s WHERE s.only_reads AND kameleon.stand_in(s.relid) IS NOT NULL);
+    IF cardinality(sources) > 0 THEN
+        problem := kameleon.make_twin(routine, sources);
+    END IF;
+    IF problem IS NOT NULL THEN
+        PERFORM kameleon.dedicate_bound(routine, sources, format('%s cannot read documents: %s', pg_describe_object('pg_proc'::regclass, routine, 0), problem), tag);
+    END IF;
+END
+$$;
+
+-- Returns why not, if it could not.
+CREATE OR REPLACE FUNCTION kameleon.make_twin(routine oid, sources oid[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' SET check_function_bodies = on AS $$
+DECLARE
+    stand_ins oid[] := ARRAY(SELECT kameleon.stand_in(s.oid) FROM unnest(sources) WITH ORDINALITY AS s (oid, position) ORDER BY s.position);
+    twin oid;
+BEGIN
+    BEGIN
+        PERFORM fmgr_sql_validator(routine);
+    EXCEPTION WHEN invalid_function_definition THEN
+        -- what it returns has changed since it was written: so it is told when it is called, and the twin is as wrong
+        PERFORM set_config('check_function_bodies', 'off', true);
+    END;
+    BEGIN
+        BEGIN
+            EXECUTE kameleon.twin_statement(routine, sources, stand_ins);
+        EXCEPTION WHEN undefined_column THEN
+            -- system columns, which the entities' write views have
+            EXECUTE kameleon.twin_statement(routine, sources, kameleon.with_system_columns(sources, stand_ins));
+        END;
+    EXCEPTION
+        WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
+            RAISE;
+        WHEN OTHERS THEN
+            RETURN SQLERRM;
+    END;
+    twin := kameleon.twin(routine);
+    EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', twin::regprocedure);
+    PERFORM kameleon.swap_bodies(routine, twin);
+    -- the routine depends on all that the written body needs; the twin goes with the routine
+    DELETE FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = twin AND d.refclassid <> 'pg_namespace'::regclass;
+    INSERT INTO pg_depend VALUES ('pg_proc'::regclass, twin, 0, 'pg_proc'::regclass, routine, 0, 'a');
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.drop_twin(routine oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF kameleon.twin(routine) IS NOT NULL THEN
+        EXECUTE format('DROP ROUTINE %s', kameleon.twin(routine)::regprocedure);
+    END IF;
+END
+$$;
+
+-- After whatever made these relations' stand-ins anew, or took them away.
+CREATE OR REPLACE FUNCTION kameleon.make_bodies(relations oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    routines oid[] := kameleon.routines_over(relations);
+BEGIN
+    FOR i IN 1 .. cardinality(routines) LOOP
+        PERFORM kameleon.make_body(routines[i]);
+    END LOOP;
+END
+$$;
+
+-- After DDL of a routine. What it writes, or locks rows of, becomes dedicated.
+CREATE OR REPLACE FUNCTION kameleon.follow_routine(routine oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF tag LIKE 'CREATE %' THEN
+        -- it may have replaced one, whose twin's body is of no use any more
+        PERFORM kameleon.drop_twin(routine);
+    END IF;
+    PERFORM kameleon.dedicate_bound(routine, ARRAY(SELECT s.relid FROM kameleon.routine_sources(routine) AS s WHERE NOT s.only_reads),
+                                    format('%s uses it', pg_describe_object('pg_proc'::regclass, routine, 0)), tag);
+    PERFORM kameleon.make_body(routine, tag);
+END
+$$;
+
+-- PostgreSQL's functions that print a body, of the one that was written. The rewriter puts the schema before the name
+-- (`rewriter/rules/storage_functions.py`). They print names as the session's search_path needs them.
+CREATE OR REPLACE FUNCTION kameleon.pg_get_function_sqlbody(routine oid) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    twin oid := kameleon.twin(routine);
+BEGIN
+    IF twin IS NULL THEN
+        RETURN pg_catalog.pg_get_function_sqlbody(routine);
+    END IF;
+    -- before a parameter's name stands the routine's, which of the twin is this
+    RETURN (SELECT pg_catalog.replace(pg_catalog.pg_get_function_sqlbody(twin), pg_catalog.concat(pg_catalog.quote_ident(t.proname), '.'),
+                                      pg_catalog.concat(pg_catalog.quote_ident(p.proname), '.'))
+            FROM pg_catalog.pg_proc p, pg_catalog.pg_proc t WHERE p.oid OPERATOR(pg_catalog.=) routine AND t.oid OPERATOR(pg_catalog.=) twin);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.pg_get_functiondef(routine oid) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    definition text := pg_catalog.pg_get_functiondef(routine);
+BEGIN
+    IF kameleon.twin(routine) IS NULL THEN
+        RETURN definition;
+    END IF;
+    -- the body is last, before a line feed
+    RETURN pg_catalog.concat(pg_catalog.left(definition, -1 OPERATOR(pg_catalog.-) pg_catalog.length(pg_catalog.pg_get_function_sqlbody(routine))),
+                             kameleon.pg_get_function_sqlbody(routine), E'\n');
+END
+$$;
