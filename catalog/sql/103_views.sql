@@ -108,13 +108,16 @@ $$;
 
 -- A query of the client's as PostgreSQL prints it, with other relations' names in the place of `relations`' own: they bear those
 -- names while it is printed, in a subtransaction that is undone. `printer`: pg_get_viewdef, or pg_get_function_sqlbody, which
--- also prints the routine's name: it bears its twin's.
+-- also prints the routine's name: it bears its twin's. What is printed is read again, so constants are printed without loss.
 DROP FUNCTION IF EXISTS kameleon.view_query(oid, oid[], oid[]);
 CREATE OR REPLACE FUNCTION kameleon.query_over(printer text, printed oid, relations oid[], stand_ins oid[]) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on
+SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
 DECLARE
     query text;
     name record;
+    own_names text[] := ARRAY(SELECT r.oid::regclass::text FROM unnest(relations) WITH ORDINALITY AS r (oid, position) ORDER BY r.position);
+    other_names text[] := ARRAY(SELECT r.oid::regclass::text FROM unnest(stand_ins) WITH ORDINALITY AS r (oid, position) ORDER BY r.position);
 BEGIN
     BEGIN
         FOR i IN 1 .. cardinality(relations) LOOP
@@ -131,6 +134,15 @@ BEGIN
         NULL;
     END;
     query := rtrim(query, '; ');
+    IF query LIKE '%::"regclass"%' THEN
+        -- 'orders'::regclass, also among others in an array, is the relation itself
+        FOR i IN 1 .. cardinality(relations) LOOP
+            query := replace(query, format('''%s''::"regclass"', replace(other_names[i], '''', '''''')),
+                             format('''%s''::"regclass"', replace(own_names[i], '''', '''''')));
+            query := replace(query, replace(other_names[i], '"', '\"'),
+                             replace(replace(replace(own_names[i], '\', '\\'), '"', '\"'), '''', ''''''));
+        END LOOP;
+    END IF;
     IF query LIKE '%.*%' THEN
         FOR name IN
             SELECT r.relation, c.relname FROM unnest(relations, stand_ins) AS r (relation, stand_in) JOIN pg_class c ON c.oid = r.stand_in

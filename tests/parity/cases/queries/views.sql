@@ -44,3 +44,27 @@ select * from w order by n;
 drop table base cascade;
 select * from w;
 select * from mv order by id;
+
+-- Constants are what they were when the view was made, whatever the session's settings were
+create table "O'Neil ""\ " (id int, f float8);
+insert into "O'Neil ""\ " values (1, 1.5);
+set extra_float_digits = -10;
+set datestyle = 'SQL, DMY';
+set timezone = 'Asia/Kolkata';
+set intervalstyle = 'sql_standard';
+set bytea_output = 'escape';
+create view constants as select id, '1.2345678901234567'::float8 as f, '{1.2345678901234567}'::float4[] as a, '2020-01-02 03:04:05+00'::timestamptz as t, '2020-02-01'::date as d, interval '-1 day 2:03' as i, '\x00ff5c27'::bytea as b from "O'Neil ""\ ";
+create function constants() returns setof constants language sql begin atomic select id, '1.2345678901234567'::float8 as f, '{1.2345678901234567}'::float4[] as a, '2020-01-02 03:04:05+00'::timestamptz as t, '2020-02-01'::date as d, interval '-1 day 2:03' as i, '\x00ff5c27'::bytea as b from "O'Neil ""\ "; end;
+reset extra_float_digits;
+reset datestyle;
+reset timezone;
+reset intervalstyle;
+reset bytea_output;
+select * from constants;
+select * from constants();
+create view relations as select id, '"O''Neil ""\ "'::regclass as r, tableoid = '"O''Neil ""\ "'::regclass as same, array['"O''Neil ""\ "'::regclass, 'pg_class'] as a, '{"\"O''Neil \"\"\\ \"",pg_class}'::regclass[] as b, '"kameleon"."kdb_read_1"' as c from "O'Neil ""\ ";
+create view relations_read as select id, '"O''Neil ""\ "'::regclass as r, '{"\"O''Neil \"\"\\ \"",pg_class}'::regclass[] as b from "O'Neil ""\ ";
+create function relations() returns setof relations language sql begin atomic select id, '"O''Neil ""\ "'::regclass as r, tableoid = '"O''Neil ""\ "'::regclass as same, array['"O''Neil ""\ "'::regclass, 'pg_class'] as a, '{"\"O''Neil \"\"\\ \"",pg_class}'::regclass[] as b, '"kameleon"."kdb_read_1"' as c from "O'Neil ""\ "; end;
+select * from relations;
+select * from relations_read;
+select * from relations();
