@@ -196,8 +196,9 @@ BEGIN
 END
 $$;
 
--- Makes a view's shadows anew; a view that reads no shared entity (any more) has none.
-CREATE OR REPLACE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS void
+-- Makes a view's shadows anew; a view that reads no shared entity (any more) has none. Returns why not, if it could not.
+DROP FUNCTION IF EXISTS kameleon.make_shadow(oid);
+CREATE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     relation pg_class;
@@ -219,7 +220,7 @@ BEGIN
             DELETE FROM kameleon.kdb_view_definitions WHERE relid = view_oid;
             PERFORM kameleon.notify_session(number::text);
         END IF;
-        RETURN;
+        RETURN NULL;
     END IF;
     IF number IS NULL THEN
         -- temporary views went with their sessions
@@ -255,14 +256,13 @@ BEGIN
         IF to_regclass(shadow) IS NOT NULL THEN
             EXECUTE format('DROP VIEW %s', shadow);
         END IF;
-        PERFORM kameleon.dedicate_behind(view_oid, format('view "%s" cannot read documents: %s', relation.relname,
-                                                          coalesce(problem, format('%s would be of another type', differing))));
-        RETURN;
+        RETURN format('view "%s" cannot read documents: %s', relation.relname, coalesce(problem, format('%s would be of another type', differing)));
     END IF;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
     PERFORM kameleon.depend_on_view(shadow::regclass);
     PERFORM kameleon.make_write_shadow(view_oid, columns, sources, stand_ins);
     PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
+    RETURN NULL;
 END
 $$;
 
@@ -388,9 +388,14 @@ $$;
 
 CREATE OR REPLACE FUNCTION kameleon.make_shadows(views oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    problem text;
 BEGIN
     FOR i IN 1 .. cardinality(views) LOOP
-        PERFORM kameleon.make_shadow(views[i]);
+        problem := kameleon.make_shadow(views[i]);
+        IF problem IS NOT NULL THEN
+            PERFORM kameleon.dedicate_behind(views[i], problem);
+        END IF;
     END LOOP;
 END
 $$;

@@ -86,6 +86,10 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
             "function public.held() uses it",
         ),
         (
+            "CREATE VIEW few AS SELECT * FROM person TABLESAMPLE SYSTEM (50)",
+            'view "few" cannot read documents: TABLESAMPLE clause can only be applied to tables and materialized views',
+        ),
+        (
             "CREATE FUNCTION few() RETURNS bigint RETURN (SELECT count(*) FROM person TABLESAMPLE SYSTEM (50))",
             "function public.few() cannot read documents:"
             " TABLESAMPLE clause can only be applied to tables and materialized views",

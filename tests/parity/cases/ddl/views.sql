@@ -62,7 +62,9 @@ create recursive view f9 (n) as select min(id) from u union all select n + 1 fro
 create view f10 as select id from u where exists (select from u u2 where u2.id = u.id + 1) and name in (select name from f1 join u on u.id = f1.x);
 create view f11 as select public.u.id, u.name as "Odd ""name""", 'u' as u, '{"u": 1}'::jsonb ->> 'u' as j from public.u;
 create view f12 as select coalesce(u.*, null) is null as none, row(u.*) as r, u::text as txt from u;
+set client_min_messages = warning;
 create view f13 as select id from only u tablesample bernoulli (100);
+reset client_min_messages;
 create or replace temp view f14 as select * from f1;
 create view f15 as select * from f14;
 create view f16 as select nope from u;
