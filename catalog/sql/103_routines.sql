@@ -47,15 +47,6 @@ BEGIN
 END
 $$;
 
--- Whether a routine's body asks for a relation's rows by ONLY. Where that finds a table that was just emptied, nothing guards it.
-CREATE OR REPLACE FUNCTION kameleon.reads_without_heirs(routine oid, relation oid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN kameleon.written_body(routine)::text
-        ~ format(':relid %s (:inh false :relkind . :rellockmode 1|:relkind . :rellockmode 1 :tablesample <> :lateral \w+ :inh false) ', relation);
-END
-$$;
-
 -- Keeps others from altering these relations' routines, if it can at once: who does may want the relations next.
 CREATE OR REPLACE FUNCTION kameleon.lock_bodies(relations oid[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

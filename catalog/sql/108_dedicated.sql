@@ -65,6 +65,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    WHERE a.attrelid = view_oid AND x.privilege_type IN ('INSERT', 'UPDATE'))
 $$;
 
+-- Whether a query, as PostgreSQL keeps it, asks for a table's rows by ONLY. Where such a query has waited for the switch it finds
+-- the table empty, and nothing guards a table from that.
+CREATE OR REPLACE FUNCTION kameleon.reads_alone(tree text, relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- until PostgreSQL 15 `inh` comes behind
+    SELECT tree ~ format(':relid %s (:inh false :relkind r :rellockmode 1|:relkind r :rellockmode 1 :tablesample <> :lateral \w+ :inh false) ', relation)
+$$;
+
 -- What stands in the way of documents and depends on the table, or on views over it; NULL when nothing does.
 CREATE OR REPLACE FUNCTION kameleon.dependent_obstacle(relation oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -77,11 +85,14 @@ BEGIN
         WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relation || views)
           AND p.prosqlbody IS NOT NULL
           AND (EXISTS (SELECT FROM kameleon.routine_sources(p.oid) AS s WHERE s.relid = d.refobjid AND NOT s.only_reads)
-               OR kameleon.reads_without_heirs(p.oid, d.refobjid))
+               OR kameleon.reads_alone(kameleon.written_body(p.oid)::text, relation))
         UNION ALL
         SELECT format('%s uses it', pg_describe_object('pg_trigger'::regclass, t.oid, 0)) FROM pg_trigger t WHERE t.tgrelid = ANY (views)
         UNION ALL
         SELECT format('%s uses it', pg_describe_object('pg_rewrite'::regclass, r.oid, 0)) FROM pg_rewrite r WHERE r.ev_class = ANY (views) AND r.rulename <> '_RETURN'
+        UNION ALL
+        SELECT format('view "%s" reads it with ONLY', c.relname) FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+        WHERE r.ev_class = ANY (views) AND r.rulename = '_RETURN' AND kameleon.reads_alone(r.ev_action::text, relation)
         UNION ALL
         SELECT format('view "%s" has column privileges', c.relname) FROM pg_class c WHERE c.oid = ANY (views) AND kameleon.has_column_privileges(c.oid)
         LIMIT 1);

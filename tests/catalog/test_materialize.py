@@ -103,6 +103,31 @@ def test_what_uses_a_table_that_is_to_come_back(catalog: CatalogDatabase, made: 
     assert rows(session, "SELECT storage_mode, reason FROM kameleon.entities") == [("dedicated", why)]
 
 
+@pytest.mark.parametrize(
+    ("made", "called", "why"),
+    [
+        ("CREATE VIEW v AS SELECT id FROM ONLY used", "TABLE v", 'view "v" reads it with ONLY'),
+        (
+            "CREATE FUNCTION v() RETURNS SETOF int BEGIN ATOMIC SELECT id FROM ONLY used; END",
+            "SELECT v()",
+            "function public.v() uses it",
+        ),
+    ],
+)
+def test_only_keeps_a_table_from_coming_back(catalog: CatalogDatabase, made: str, called: str, why: str) -> None:
+    session = catalog.session()
+    session.execute("CREATE TABLE used (id int)")
+    session.execute(made.encode())
+    session.execute("CALL kameleon.materialize_entity('used')")
+    session.execute("INSERT INTO used VALUES (1)")
+    assert rows(session, called) == [(1,)]
+    with pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+        session.execute("CALL kameleon.dematerialize_entity('used')")
+    assert refused.value.diag.message_primary == f'table "used" cannot be kept in shared storage: {why}'
+    session.execute(made.replace("CREATE", "CREATE OR REPLACE").replace("ONLY ", "").encode())
+    session.execute("CALL kameleon.dematerialize_entity('used')")
+
+
 def test_a_transaction_block_refuses_the_move(catalog: CatalogDatabase) -> None:
     session = _shop(catalog)
     with pytest.raises(psycopg.errors.ActiveSqlTransaction) as refused, session.transaction():

@@ -128,19 +128,6 @@ def test_a_materialized_view_is_read_itself(session: psycopg.Connection[Any]) ->
     assert rows(session, MODES) == [("person", "shared"), ("pet", "shared")]
 
 
-def test_only_keeps_a_table_from_coming_back(session: psycopg.Connection[Any]) -> None:
-    """A call that waits for the switch would find the table empty, which nothing guards from ONLY."""
-    session.execute("CREATE FUNCTION alone() RETURNS bigint RETURN (SELECT count(*) FROM ONLY person)")
-    assert rows(session, "SELECT alone()") == [(2,)]
-    session.execute("CALL kameleon.materialize_entity('person')")
-    assert rows(session, "SELECT alone()") == [(2,)]
-    with pytest.raises(psycopg.errors.FeatureNotSupported, match=r"function public\.alone\(\) uses it"):
-        session.execute("CALL kameleon.dematerialize_entity('person')")
-    session.execute("DROP FUNCTION alone")
-    session.execute("CALL kameleon.dematerialize_entity('person')")
-    assert rows(session, "SELECT named(1)") == [("Ada",)]
-
-
 def test_temporary_routines_take_their_twins_along(catalog: CatalogDatabase, session: psycopg.Connection[Any]) -> None:
     other = catalog.session()
     other.execute("CREATE FUNCTION pg_temp.passing() RETURNS bigint RETURN (SELECT count(*) FROM person)")
