@@ -146,7 +146,8 @@ BEGIN
     IF query LIKE '%.*%' THEN
         FOR name IN
             SELECT r.relation, c.relname FROM unnest(relations, stand_ins) AS r (relation, stand_in) JOIN pg_class c ON c.oid = r.stand_in
-            WHERE c.relname ~ '^kdb_write_'
+            -- rows of an entity's read view are cast
+            WHERE c.relname ~ '^kdb_write_' OR EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = r.relation)
         LOOP
             query := kameleon.spell_out_rows(query, name.relation, name.relname);
         END LOOP;

@@ -1,7 +1,8 @@
--- Whole rows in the queries of views that are written through, and in new tables. Re-created on every install.
+-- Whole rows in queries over relations' stand-ins, and in new tables. Re-created on every install.
 
--- A query as query_over has printed it, with all names in quotation marks: what it calls `stand_in`, with further columns
--- behind those of `relation`, stands in whole rows for a row of `relation`. "x".* -> ROW("x"."a", "x"."b")::public.orders
+-- A query as query_over has printed it, with all names in quotation marks: what it calls `stand_in`, of another row type and
+-- maybe with further columns behind those of `relation`, stands in whole rows for a row of `relation`:
+-- "x".* -> ROW("x"."a", "x"."b")::public.orders
 CREATE OR REPLACE FUNCTION kameleon.spell_out_rows(query text, relation oid, stand_in name) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = on AS $$
 DECLARE

@@ -68,3 +68,22 @@ create function relations() returns setof relations language sql begin atomic se
 select * from relations;
 select * from relations_read;
 select * from relations();
+
+-- Whole rows of views
+create table based (id int primary key, v text);
+insert into based values (1, 'one'), (2, null), (3, 'three');
+create view under as select id, v, id * 2 as "twice, as ""it"" is" from based;
+create function label(u under) returns text language sql as 'select $1.id || ''/'' || $1.v';
+create view rows_of_view as select u, label(u) as label, u is null as is_null, u is not null as is_not_null, row_to_json(u)::text as json, coalesce(u, null) as c, u::text as t from under as u;
+select * from rows_of_view order by 1;
+create view outer_rows as select i, u, u is null as is_null, pg_typeof(u)::text as type, u.* from generate_series(1, 4) as i left join under as u on u.id = i and u.id <> 2;
+select i, u, is_null, id, v from outer_rows order by i;
+create view grouped_rows as select u, count(*) as n, max(u.v) from under as u join based using (id) group by u;
+select * from grouped_rows order by 1;
+create function rows_of_view() returns setof under language sql begin atomic select u from under as u order by id; end;
+create function labels() returns text language sql return (select string_agg(label(u), ',' order by id) from under as u);
+select rows_of_view(), labels();
+alter table based rename column v to w;
+alter view under rename column v to w;
+select * from rows_of_view();
+select * from rows_of_view order by 1;
