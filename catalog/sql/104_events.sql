@@ -229,16 +229,23 @@ BEGIN
 END
 $$;
 
--- Runs a statement over the shell and the read view as the owner, who may have given up privileges on the table.
+-- Runs a statement over the shell and the read view as the owner, who may have given up privileges on the table, or lost those
+-- on its schema.
 CREATE OR REPLACE FUNCTION kameleon.run_unhindered(definition kameleon.kdb_entity_definitions, statement text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     read_view text := format('kameleon.%I', 'kdb_read_' || definition.entity_id);
     shell record;
     may_read boolean;
+    may_name boolean;
 BEGIN
-    SELECT c.relowner, c.relacl::text AS acl, c.relforcerowsecurity AS forced INTO shell FROM pg_class c WHERE c.oid = definition.relid;
+    SELECT c.relowner, c.relacl::text AS acl, c.relforcerowsecurity AS forced, n.oid AS schema, n.nspacl INTO shell
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = definition.relid;
     may_read := has_table_privilege(shell.relowner, read_view, 'SELECT');
+    may_name := has_schema_privilege(shell.relowner, shell.schema, 'USAGE');
+    IF NOT may_name THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', shell.schema::regnamespace, pg_get_userbyid(shell.relowner));
+    END IF;
     UPDATE pg_class SET relacl = NULL, relforcerowsecurity = false WHERE oid = definition.relid AND (relacl IS NOT NULL OR relforcerowsecurity);
     IF NOT may_read THEN
         EXECUTE format('GRANT SELECT ON %s TO %I', read_view, pg_get_userbyid(shell.relowner));
@@ -248,6 +255,10 @@ BEGIN
         EXECUTE format('REVOKE SELECT ON %s FROM %I', read_view, pg_get_userbyid(shell.relowner));
     END IF;
     UPDATE pg_class SET relacl = shell.acl::aclitem[], relforcerowsecurity = shell.forced WHERE oid = definition.relid AND (shell.acl IS NOT NULL OR shell.forced);
+    IF NOT may_name THEN
+        EXECUTE format('REVOKE USAGE ON SCHEMA %s FROM %I', shell.schema::regnamespace, pg_get_userbyid(shell.relowner));
+        UPDATE pg_namespace SET nspacl = shell.nspacl WHERE oid = shell.schema;
+    END IF;
 END
 $$;
 

@@ -794,3 +794,18 @@ def test_nobody_makes_tables_in_the_schema_of_the_catalog(catalog: CatalogDataba
     for statement in ("CREATE TABLE person (id int)", "CREATE TABLE person AS SELECT 1", "SELECT 1 AS id INTO person"):
         with pytest.raises(psycopg.errors.ReservedName, match="reserved"):
             session.execute(statement.encode())
+
+
+def test_a_superuser_alters_what_its_owner_cannot_name(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    session.execute("CREATE ROLE kept_out; CREATE SCHEMA closed; CREATE TABLE closed.t (id int)")
+    try:
+        session.execute("ALTER TABLE closed.t OWNER TO kept_out")
+        session.execute(f"INSERT INTO {catalog.views('closed.t')['insert']} VALUES (1)".encode())
+        with session.transaction():
+            session.execute("SELECT kameleon.fill_shell('closed.t')")
+            session.execute("ALTER TABLE closed.t ALTER id TYPE bigint, ADD CHECK (id > 0)")
+        assert rows(session, f"SELECT * FROM {catalog.views('closed.t')['read']}") == [(1,)]
+        assert rows(session, "SELECT nspacl FROM pg_namespace WHERE nspname = 'closed'") == [(None,)]
+    finally:
+        session.execute("DROP SCHEMA closed CASCADE; DROP ROLE kept_out")
