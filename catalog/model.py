@@ -59,7 +59,7 @@ class Move:
 
     call_id: int
     entities: tuple[int, ...]
-    names: frozenset[str]  # of the tables, and of the views over them
+    names: frozenset[str]  # of the tables, and of the views and routines that read them
 
 
 @dataclass(frozen=True, slots=True)

@@ -531,14 +531,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(r.name ORDER BY r.layer, r.position, r.entity, r.name) FROM relation r WHERE to_regclass(r.name) IS NOT NULL
 $$;
 
--- The moves that are under way, with the names by which statements may come to their tables.
+-- The moves that are under way, with the names by which statements may come to their tables: theirs, and of views and routines.
 CREATE OR REPLACE FUNCTION kameleon.moves_json() RETURNS json
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(json_agg(json_build_array(m.call_id, m.entities, (SELECT json_agg(DISTINCT c.relname) FROM pg_class c
-                                                                      WHERE c.oid = ANY (m.tables || kameleon.views_over(m.tables))))), '[]')
+    SELECT coalesce(json_agg(json_build_array(m.call_id, m.entities, (
+               SELECT json_agg(n.name) FROM (SELECT c.relname AS name FROM pg_class c WHERE c.oid = ANY (r.relations)
+                                             UNION SELECT p.proname FROM pg_proc p WHERE p.oid = ANY (kameleon.routines_over(r.relations))) AS n))), '[]')
     FROM (SELECT m.call_id, array_agg(m.entity_id ORDER BY m.entity_id) AS entities, array_agg(e.relid) AS tables
           FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
-          WHERE m.finished_at IS NULL AND m.phase <> 'undoing' GROUP BY m.call_id) AS m
+          WHERE m.finished_at IS NULL AND m.phase <> 'undoing' GROUP BY m.call_id) AS m,
+    LATERAL (SELECT m.tables || kameleon.views_over(m.tables) AS relations) AS r
 $$;
 
 -- Called in a client's transaction, before it comes to tables that are being moved: these calls do not switch before it ends.
