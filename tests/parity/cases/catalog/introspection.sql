@@ -30,7 +30,7 @@ select relname, relkind, relnatts, relchecks, relhasindex, relpersistence, relis
 select attname, atttypid::regtype, atttypmod, attnum, attnotnull, atthasdef, attidentity, attgenerated, attisdropped, attislocal, attinhcount, attcollation::regcollation from pg_attribute where attrelid = 'customers'::regclass and attnum > 0 order by attnum;
 select adnum, pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid in ('customers'::regclass, 'orders'::regclass) order by adrelid::regclass::text, adnum;
 select conname, contype, condeferrable, convalidated, conkey, confkey, confrelid::regclass, confupdtype, confdeltype, pg_get_constraintdef(oid), conislocal, coninhcount from pg_constraint where conrelid in ('customers'::regclass, 'orders'::regclass) order by 1;
-select indexrelid::regclass, indisunique, indisprimary, indisvalid, indkey, pg_get_indexdef(indexrelid), pg_get_expr(indpred, indrelid) from pg_index where indrelid in ('customers'::regclass, 'orders'::regclass) order by 1::text;
+select indexrelid::regclass, indisunique, indisprimary, indisvalid, indkey, pg_get_indexdef(indexrelid), pg_get_expr(indpred, indrelid) from pg_index where indrelid in ('customers'::regclass, 'orders'::regclass) order by indexrelid::regclass::text;
 select tgname, tgisinternal from pg_trigger where tgrelid = 'customers'::regclass and not tgisinternal order by 1;
 select relacl::text[] from pg_class where oid = 'customers'::regclass;
 select obj_description('customers'::regclass), col_description('customers'::regclass, 3), 'customers'::regclass, to_regclass('public.orders'), to_regclass('nope');
