@@ -95,8 +95,10 @@ class Target:
     def assert_stored(self, table: str, count: int) -> None:
         """All the rows are committed: as documents behind the proxy, as plain rows without one."""
         with self.postgres.connect(self.dbname) as connection:
-            query = sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.Identifier(*table.split(".")))
-            in_table = connection.execute(query).fetchall()[0][0]
+            # which nothing refuses past the proxy
+            query = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(*table.split(".")))
+            with connection.cursor().copy(query) as copy:
+                in_table = sum(1 for _ in copy.rows())
         if self.proxied:
             assert (len(self.documents(table)), in_table) == (count, 0), f"documents and rows of {table}"
         else:
