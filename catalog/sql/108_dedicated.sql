@@ -3,7 +3,7 @@
 
 -- Why a table cannot keep its rows as documents; NULL when it can.
 CREATE OR REPLACE FUNCTION kameleon.obstacle(relation oid) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT CASE
         WHEN c.relkind = 'p' OR c.relispartition THEN 'it is partitioned'
