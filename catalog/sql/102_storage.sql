@@ -170,6 +170,26 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.next_identity(sequence regclass) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT nextval(sequence) $$;
 
+-- The next number for an identity column of ours. After nextval(), in the client's session, lastval() would tell a number of
+-- ours; after setval() it does not. What that did stays, and the lock is let go of with the subtransaction.
+CREATE OR REPLACE FUNCTION kameleon.next_number(relation text, column_name text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    counter regclass := pg_get_serial_sequence(relation, column_name);
+    number bigint;
+BEGIN
+    BEGIN
+        PERFORM pg_advisory_xact_lock(counter::oid::int, 0);
+        EXECUTE format('SELECT last_value + is_called::int FROM %s', counter) INTO number;
+        PERFORM setval(counter, number);
+        RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
+    EXCEPTION WHEN SQLSTATE 'KDB03' THEN
+        NULL;
+    END;
+    RETURN number;
+END
+$$;
+
 -- The length checks of assignments, marked stable: of a constant that is too long they would otherwise be computed, and
 -- fail, when a statement that does not need it is planned.
 CREATE OR REPLACE FUNCTION kameleon.assigned_varchar(varchar, int, boolean) RETURNS varchar LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'varchar';

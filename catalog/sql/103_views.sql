@@ -227,7 +227,7 @@ BEGIN
         -- temporary views went with their sessions
         DELETE FROM kameleon.kdb_view_definitions d WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relid);
         INSERT INTO kameleon.kdb_view_definitions (view_id, relid)
-        VALUES (nextval(pg_get_serial_sequence('kameleon.kdb_entity_definitions', 'entity_id')), view_oid)
+        VALUES (kameleon.next_number('kameleon.kdb_entity_definitions', 'entity_id'), view_oid)
         RETURNING view_id INTO number;
     END IF;
     shadow := format('%s.kdb_read_%s', CASE relation.relpersistence WHEN 't' THEN 'pg_temp' ELSE 'kameleon' END, number);

@@ -32,8 +32,9 @@ CREATE OR REPLACE FUNCTION kameleon.log_change(entity int, tag text, why text DE
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO kameleon.kdb_schema_changelog
-        (entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by, before, after)
-    SELECT e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
+        (change_id, entity_id, schema_name, entity_name, generation, command_tag, statement, reason, changed_by, before, after)
+    OVERRIDING SYSTEM VALUE
+    SELECT kameleon.next_number('kameleon.kdb_schema_changelog', 'change_id'), e.entity_id, e.schema_name, e.entity_name, e.generation, tag, current_query(),
            coalesce(nullif(current_setting('kameleon.reason', true), ''), why), kameleon.acting_role(),
            (SELECT l.after FROM kameleon.kdb_schema_changelog l WHERE l.entity_id = entity ORDER BY l.change_id DESC LIMIT 1),
            kameleon.entity_shape(entity)
@@ -55,8 +56,9 @@ BEGIN
             mode := 'dedicated';
         END IF;
     END IF;
-    INSERT INTO kameleon.kdb_entity_definitions (relid, schema_name, entity_name, storage_mode, reason, created_by, synced_acl, synced_owner)
-    SELECT c.oid, n.nspname, c.relname, mode, why_not, kameleon.acting_role(), c.relacl::text, c.relowner
+    INSERT INTO kameleon.kdb_entity_definitions (entity_id, relid, schema_name, entity_name, storage_mode, reason, created_by, synced_acl, synced_owner)
+    OVERRIDING SYSTEM VALUE
+    SELECT kameleon.next_number('kameleon.kdb_entity_definitions', 'entity_id'), c.oid, n.nspname, c.relname, mode, why_not, kameleon.acting_role(), c.relacl::text, c.relowner
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
     RETURNING entity_id INTO entity;
     IF mode = 'shared' THEN

@@ -165,3 +165,21 @@ select 1;
 create table might (a int);
 select set_config('search_path', nosuch, false) from might;
 select 'still here';
+
+-- lastval() is the client's own
+create table counted (id serial, v int);
+insert into counted (v) values (1), (2);
+select lastval(), currval('counted_id_seq');
+create table counted_too (id int);
+create view counted_view as select id from counted;
+alter table counted add column w text default 'x';
+alter table counted_too alter id type bigint;
+create index on counted (v);
+select lastval(), currval('counted_id_seq');
+begin;
+create table counted_three (id int primary key);
+rollback;
+select lastval();
+drop view counted_view;
+drop table counted, counted_too;
+select lastval();
