@@ -81,7 +81,6 @@ def _state(entity_id: int, raw: dict[str, Any]) -> EntityState:
         partial=tuple(map(tuple, raw["partial"])),
         can_be_shared=raw["can_be_shared"],
         moved_at=None if raw["moved_at"] is None else datetime.fromisoformat(raw["moved_at"]),
-        tied_to=tuple(raw["tied_to"]),
         quoted=raw["quoted"],
         rows_before=earlier.get("rows"),
         days_before=earlier.get("days", 0),

@@ -1,8 +1,8 @@
 """`DedicatedTableManager`: the tables of dedicated entities, and the foreign keys between them.
 
-A dedicated entity is an ordinary PostgreSQL table. Entities that foreign keys tie to each other change their storage
-together, so every foreign key is PostgreSQL's own, between tables that are all dedicated, or between the documents of
-entities that are all shared; `\\d` and the like show it in either case.
+A dedicated entity is an ordinary PostgreSQL table. A foreign key is PostgreSQL's own in every case: between two
+tables, between the documents of two shared entities, or between a table and documents. `\\d` and the like show it as it
+was declared.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DedicatedTableManager:
         """The table of an entity, holding its rows.
 
         With `fields`, a new entity of the name `entity` is made, dedicated from its first row on. Without, `entity` is
-        a shared one, as SQL names it, whose rows move into its table, with those of all that foreign keys tie to it.
+        a shared one, as SQL names it, whose rows move into its table.
         """
         if fields is None:
             return await self._engine.materialize_entity(entity, reason=reason)
@@ -50,9 +50,9 @@ class DedicatedTableManager:
             await run(connection, f"DROP TABLE {table}{' CASCADE' if cascade else ''}")
 
     async def add_foreign_key(self, relationship: Relationship, *, reason: str | None = None) -> SchemaChange:
-        """Ties two entities. Where just one is dedicated, the other and all that is tied to it become so."""
+        """Ties two entities, wherever their rows are kept."""
         return await self._engine.add_relationship(relationship, reason=reason)
 
     async def remove_foreign_key(self, relationship: Relationship, *, reason: str | None = None) -> SchemaChange:
-        """Drops the constraint of the relationship's name; either side may then change its storage alone."""
+        """Drops the constraint of the relationship's name."""
         return await self._engine.remove_relationship(relationship.entity, relationship.name, reason=reason)

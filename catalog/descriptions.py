@@ -28,7 +28,8 @@ WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attnum > 0 AND NOT a.atti
 CONSTRAINTS = """
 SELECT k.conname::text AS name, pg_catalog.pg_get_constraintdef(k.oid) AS definition
 FROM pg_catalog.pg_constraint k
-WHERE k.conrelid = $1::text::pg_catalog.regclass AND k.contype IN ('c', 'f', 'p', 'u', 'x') ORDER BY 1
+WHERE k.conrelid = $1::text::pg_catalog.regclass AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+    AND k.connamespace <> 'kameleon'::pg_catalog.regnamespace ORDER BY 1
 """
 INDEXES = """
 SELECT i.relname::text AS name, pg_catalog.pg_get_indexdef(i.oid) AS definition
@@ -38,7 +39,8 @@ WHERE x.indrelid = $1::text::pg_catalog.regclass ORDER BY 1
 REFERRERS = """
 SELECT k.conrelid::pg_catalog.regclass::text AS entity, k.conname::text AS name,
        pg_catalog.pg_get_constraintdef(k.oid) AS definition
-FROM pg_catalog.pg_constraint k WHERE k.confrelid = $1::text::pg_catalog.regclass AND k.contype = 'f' ORDER BY 1, 2
+FROM pg_catalog.pg_constraint k WHERE k.confrelid = $1::text::pg_catalog.regclass AND k.contype = 'f'
+    AND k.connamespace <> 'kameleon'::pg_catalog.regnamespace ORDER BY 1, 2
 """
 CHANGES = """
 SELECT s.command_tag AS command, s.reason, s.changed_by::text AS by, s.changed_at::text AS at

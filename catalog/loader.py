@@ -39,7 +39,7 @@ def parse_session_state(text: str) -> tuple[Names, dict[int, Entity | None]]:
 
 
 def parse_moves(text: str | None) -> tuple[Move, ...]:
-    return tuple(Move(call, tuple(entities), frozenset(names)) for call, entities, names in json.loads(text or "[]"))
+    return tuple(Move(call, entity, frozenset(names)) for call, entity, names in json.loads(text or "[]"))
 
 
 def parse_snapshot(text: str, version: int) -> Snapshot:

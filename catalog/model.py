@@ -55,11 +55,11 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Entities that are being moved to the other storage, together."""
+    """An entity that is being moved to the other storage."""
 
     call_id: int
-    entities: tuple[int, ...]
-    names: frozenset[str]  # of the tables, and of the views and routines that read them
+    entity_id: int
+    names: frozenset[str]  # of the table, and of the views and routines that read it
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,10 @@ class CatalogStore:
         connection = await self._connected()
         version = self.snapshot.version + 1
         if touched is None:
+            moves = parse_moves(await connection.fetchval(MOVES_SQL))
             self.snapshot = parse_snapshot(await connection.fetchval(CATALOG_SQL), version)
+            self.moves = moves
             self.settings = await _read_settings(connection)
-            self.moves = parse_moves(await connection.fetchval(MOVES_SQL))
         elif touched:
             changes = parse_entities(_json(await connection.fetchval(ENTITIES_SQL, list(touched))))
             # of temporary views only their own session knows
@@ -200,7 +201,11 @@ class CatalogStore:
         self.settings = await _read_settings(await self._connected())
 
     async def _read_moves(self) -> None:
-        self.moves = parse_moves(await (await self._connected()).fetchval(MOVES_SQL))
+        moves = parse_moves(await (await self._connected()).fetchval(MOVES_SQL))
+        # while a move is known, so are transactions that would meet its switch: what it led to is known first
+        ended = {move.entity_id for move in self.moves} - {move.entity_id for move in moves}
+        await self._read(ended)
+        self.moves = moves
 
     async def _read_quietly(self, read: Callable[[], Awaitable[None]]) -> None:
         try:

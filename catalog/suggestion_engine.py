@@ -79,8 +79,6 @@ class EntityState:
     can_be_shared: bool = False
     moved_at: datetime | None = None
     """When it last changed, or its storage did."""
-    tied_to: tuple[str, ...] = ()
-    """Entities that move with it, because foreign keys tie them to it."""
     quoted: Mapping[str, str] | None = None
     """Its columns as SQL writes them."""
     rows_before: float | None = None
@@ -226,10 +224,9 @@ class SuggestionEngine:
         costs.sort(key=lambda each: each[0], reverse=True)
         saved, spent, look, read = costs[0]
         state = look.state
-        moved = {state.name, *state.tied_to}
-        # those that move with it are faster, too
+        # a statement may use it several times
         for more, cost, other, _ in costs[1:]:
-            if other.state.name in moved:
+            if other.state.name == state.name:
                 saved, spent = saved + more, spent + cost
         # No more is saved than the share that documents have in reading them, though several processes may have read.
         gain = min(_MOST_GAIN, saved / metrics.execution_time_ms, saved / spent if spent else 0.0)

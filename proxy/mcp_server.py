@@ -109,9 +109,8 @@ class Tools:
         batch_size: BatchSize = None,
         timeout_seconds: Patience = None,
     ) -> CallToolResult:
-        """Move an entity's rows from shared storage into a table of its own, and those of all entities that foreign
-        keys tie to it, while others go on reading and writing them. Reads and joins become faster, changes of columns
-        slower."""
+        """Move an entity's rows from shared storage into a table of its own, while others go on reading and writing
+        them. Reads and joins become faster, changes of columns slower."""
         return await self._move("dedicated", name, context, reason, batch_size, timeout_seconds)
 
     async def kameleondb_dematerialize_entity(
@@ -122,8 +121,7 @@ class Tools:
         batch_size: BatchSize = None,
         timeout_seconds: Patience = None,
     ) -> CallToolResult:
-        """Move a dedicated entity's rows back into shared storage, and those of all entities that foreign keys tie to
-        it, while others go on reading and writing them."""
+        """Move a dedicated entity's rows back into shared storage, while others go on reading and writing them."""
         return await self._move("shared", name, context, reason, batch_size, timeout_seconds)
 
     async def _move(

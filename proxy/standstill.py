@@ -7,7 +7,7 @@ statement is looked at, in the client's own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from proxy import settle
@@ -34,13 +34,19 @@ def needed(relay: Relay, knowledge: Knowledge, kind: int, body: bytes) -> Hold |
         # a savepoint may take the locks with it
         relay.held.clear()
         return None
-    moves = [each for each in knowledge.database.store.moves if each.call_id not in relay.held]
-    if not moves:
+    if not _not_held(relay, knowledge):
         return None
     text = knowledge.texts.text(sql).text
     names = frozenset() if text is None else names_in(text, knowledge.standard_conforming_strings)
-    met = [each for each in moves if not each.names.isdisjoint(names)]
-    return Hold(_put_off(relay, knowledge, met)) if met else None
+    return Hold(_put_off(relay, knowledge, names)) if _met(relay, knowledge, names) else None
+
+
+def _not_held(relay: Relay, knowledge: Knowledge) -> list[Move]:
+    return [each for each in knowledge.database.store.moves if each.call_id not in relay.held]
+
+
+def _met(relay: Relay, knowledge: Knowledge, names: Set[str]) -> list[Move]:
+    return [each for each in _not_held(relay, knowledge) if not each.names.isdisjoint(names)]
 
 
 def _statement(relay: Relay, kind: int, body: bytes) -> bytes:
@@ -53,13 +59,15 @@ def _statement(relay: Relay, kind: int, body: bytes) -> bytes:
     return b"" if statement is None else relay.statements.run_by(statement).sql
 
 
-def _put_off(relay: Relay, knowledge: Knowledge, moves: Sequence[Move]) -> Script:
-    calls = ",".join(str(each.call_id) for each in sorted(moves, key=lambda move: move.call_id))
-    entities = ",".join(str(entity) for each in moves for entity in each.entities)
-    question = f"SELECT kameleon.put_off_switches('{{{calls}}}', '{{{entities}}}')"
-    relay.held.update(each.call_id for each in moves)
-    rows = yield from settle.answered(relay, question.encode())
-    if rows and DataRow.decode(rows[0][5:]).values[0] != b"t":
-        # one has switched already, which the store may not have heard of
+def _put_off(relay: Relay, knowledge: Knowledge, names: Set[str]) -> Script:
+    while moves := sorted(_met(relay, knowledge, names), key=lambda move: move.call_id):
+        calls = ",".join(str(each.call_id) for each in moves)
+        entities = ",".join(str(each.entity_id) for each in moves)
+        relay.held.update(each.call_id for each in moves)
+        question = f"SELECT kameleon.put_off_switches('{{{calls}}}', '{{{entities}}}')"
+        rows = yield from settle.answered(relay, question.encode())
+        if not rows or DataRow.decode(rows[0][5:]).values[0] == b"t":
+            return
+        # one has switched already, which the store may not have heard of; nor that the next move has begun
         yield REFRESH
         knowledge.follow_store()

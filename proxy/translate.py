@@ -110,6 +110,7 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     elif fields.get("s") == "kameleon":
         for code in "stcn":
             fields.pop(code, None)
+    _translate_foreign_key(fields, knowledge)
     if fields.get("C") == "44000":
         view = _WRITE_VIEW.search(fields.get("M", ""))
         through = knowledge.snapshot.entities.get(int(view["id"])) if view is not None else None
@@ -215,11 +216,15 @@ def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = Fals
     return "\n".join(dict.fromkeys(_OBJECT.sub(replace, line) for line in lines))
 
 
+def _translate_foreign_key(fields: dict[str, str], knowledge: Knowledge) -> None:
+    """Of a violation: one that stands for another may be the documents' or a table's own."""
+    found = _OBJECT.fullmatch(fields.get("n", ""))
+    if found is not None and found["what"] == "foreign":
+        fields["n"] = _part(found, knowledge.snapshot.entities.get(int(found["id"]))) or fields["n"]
+
+
 def _translate_constraint(fields: dict[str, str], entity: Entity) -> None:
     name = fields.get("n", "")
-    for foreign_key in entity.foreign_keys:
-        if foreign_key.child_name == name:
-            fields["n"] = foreign_key.name
     index = _index(name, entity)
     if index is None:
         return
@@ -344,6 +349,8 @@ def _is_our_debugging(fields: dict[str, str]) -> bool:
 def _leave_out_cascades(fields: dict[str, str]) -> bool:
     """`drop cascades to ...` less what is ours. False when nothing is left to tell."""
     message = fields.get("M", "")
+    if fields.get("R") == "ExecuteTruncateGuts":
+        return "kdb_" not in message  # of documents; that of their table is told of as well
     if not message.startswith(_CASCADES):
         return True
     if not message.endswith(" other objects"):

@@ -172,7 +172,10 @@ def _alter_table(statement: Statement, token: int) -> None:
     referenced = _referenced(statement, chain.end, end)
     if entity is None:
         _attach_partition(statement, actions)
-        if any(referenced):
+        dedicated = statement.resolver.entity(statement.parts(chain))
+        if dedicated is not None and any(_validates(statement, first, stop) for first, stop in actions):
+            statement.prelude = fill_shell(dedicated, related=True, referenced=referenced)
+        elif any(referenced):
             statement.prelude = _fill_referenced(statement.text(chain.first, chain.end), referenced)
         return
     unknown = [action for first, stop in actions if (action := _unknown_action(statement, first, stop)) is not None]
@@ -200,6 +203,15 @@ def _checks_foreign_keys(statement: Statement, first: int, end: int) -> bool:
     """Another type, or another expression of a generated column."""
     return any(
         statement.word(token) == "type" or statement.words(token, "set", "expression") for token in range(first, end)
+    )
+
+
+def _validates(statement: Statement, first: int, end: int) -> bool:
+    """Of a table that has its rows, whether foreign keys are checked over it and over those that they tie to it."""
+    return (
+        statement.word(first) == "validate"
+        or statement.words(first, "alter", "constraint")
+        or _checks_foreign_keys(statement, first, end)
     )
 
 

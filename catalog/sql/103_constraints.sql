@@ -199,12 +199,13 @@ BEGIN
         FROM (VALUES (format('kdb_read_%s', entity), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'MAINTAIN']),
                      (format('kdb_write_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
                      (format('kdb_insert_%s_%s', entity, definition.storage_generation), ARRAY['SELECT', 'INSERT']),
-                     -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone.
+                     -- VACUUM and ANALYZE go to the documents; before PostgreSQL 17 they were the owner's alone. TRUNCATE does where a
+                     -- foreign key ties them to a table.
                      -- SELECT: PostgreSQL shows the key of a unique violation to those who may read the whole table
                      -- with the index. Documents may still hold the values of dropped columns, though: then only the owner.
                      (kameleon.child_name(definition),
                       CASE WHEN EXISTS (SELECT FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND f.dropped)
-                           THEN ARRAY['MAINTAIN'] ELSE ARRAY['MAINTAIN', 'SELECT'] END)) AS v (name, privileges)
+                           THEN ARRAY['MAINTAIN', 'TRUNCATE'] ELSE ARRAY['MAINTAIN', 'TRUNCATE', 'SELECT'] END)) AS v (name, privileges)
         JOIN pg_class c ON c.relname = v.name AND c.relnamespace = 'kameleon'::regnamespace
     LOOP
         FOR granted IN
@@ -239,7 +240,7 @@ BEGIN
            c.confrelid,
            ARRAY(SELECT a.attname FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.n),
            pg_get_constraintdef(c.oid)
-    FROM kameleon.kdb_entity_definitions e JOIN pg_constraint c ON c.conrelid = e.relid AND c.contype = 'f'
+    FROM kameleon.kdb_entity_definitions e JOIN pg_constraint c ON c.conrelid = e.relid AND c.contype = 'f' AND c.connamespace <> 'kameleon'::regnamespace
     WHERE e.entity_id = entity;
 END
 $$;
@@ -369,7 +370,8 @@ BEGIN
 END
 $$;
 
--- TRUNCATE of the shell empties the documents, so that RESTART IDENTITY, CASCADE and privileges are PostgreSQL's own.
+-- TRUNCATE of the shell empties the documents, so that RESTART IDENTITY, CASCADE and privileges are PostgreSQL's own. After it: where a
+-- foreign key of theirs refers to a table that is emptied, too, it has emptied them itself.
 CREATE OR REPLACE FUNCTION kameleon.truncate_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -389,7 +391,7 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = shell AND t.tgname = 'kameleon_guard') THEN
         EXECUTE format('CREATE TRIGGER kameleon_guard BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.refuse_insert()', shell);
-        EXECUTE format('CREATE TRIGGER kameleon_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
+        EXECUTE format('CREATE TRIGGER kameleon_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION kameleon.truncate_documents()', shell);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER kameleon_guard, ENABLE ALWAYS TRIGGER kameleon_truncate', shell);
         -- \d, pg_dump and information_schema show the user's own triggers only
         UPDATE pg_trigger SET tgisinternal = true WHERE tgrelid = shell AND tgname IN ('kameleon_guard', 'kameleon_truncate');
@@ -431,6 +433,8 @@ BEGIN
 END
 $$;
 
+-- of an older version: before TRUNCATE
+UPDATE pg_trigger SET tgtype = 32 WHERE tgname = 'kameleon_truncate' AND tgtype = 2 + 32 AND tgfoid = 'kameleon.truncate_documents'::regproc;
 -- of an older version: BEFORE INSERT only
 UPDATE pg_trigger SET tgtype = 2 + 4 + 8 + 16 WHERE tgname = 'kameleon_guard' AND tgtype = 2 + 4 AND tgfoid = 'kameleon.refuse_insert'::regproc;
 

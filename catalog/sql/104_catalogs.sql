@@ -67,13 +67,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT ($is_storage(shown.typname) OR $is_dump)$c$, NULL),
             -- what is there to be called by people has a comment
             ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (shown.proname NOT LIKE 'kdb\_%' AND kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
-            ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR $hides(shown.conrelid))$c$, NULL),
+            ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR shown.conname LIKE 'kdb\_%' OR $hides(shown.conrelid))$c$, NULL),
             ('pg_catalog.pg_rewrite', $c$NOT ($hides(shown.ev_class) OR $is_dump AND $ours(shown.ev_class))$c$, NULL),
             -- of rows of the read views
             ('pg_catalog.pg_cast', $c$shown.castsource < 16384 OR shown.castsource::regtype::text !~ '^(kameleon\.)?kdb_read_\d'$c$, NULL),
             -- of the guards
             ('pg_catalog.pg_statistic_ext', $c$shown.stxnamespace <> $kameleon$c$, NULL),
-            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all') AND NOT $ours(shown.tgrelid)$c$, NULL),
+            ('pg_catalog.pg_trigger', $c$shown.tgname NOT IN ('kameleon_guard', 'kameleon_truncate', 'kameleon_capture', 'kameleon_capture_all')
+                AND NOT (shown.tgisinternal AND shown.tgname LIKE 'RI\_ConstraintTrigger\__\_%\_') AND NOT $ours(shown.tgrelid)$c$, NULL),
             ('pg_catalog.pg_event_trigger', $c$shown.evtname !~ '^kameleon'$c$, NULL),
             -- What is numbered below 16384 came with the server. Of rules there are too many to ask what they are called; with "="
             -- their sub-select would be planned twice, once to be hashed.
@@ -84,7 +85,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN 'pg_type'::regclass THEN shown.objid::regtype::text ~ '^kameleon\.(kdb_|settings(\[\])?$)'
                 WHEN 'pg_rewrite'::regclass THEN EXISTS (SELECT FROM pg_rewrite o WHERE o.oid BETWEEN shown.objid AND shown.objid AND $hides(o.ev_class))
                 ELSE (pg_identify_object(shown.classid, shown.objid, 0)).identity
-                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.(kdb_|settings($|\.))|^kameleon_(ddl_command_start|ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
+                    ~ '^kameleon_(guard|truncate|capture|capture_all) on |^\(?kameleon\.|( on |^for )kameleon\.(kdb_|settings($|\.))|^kdb_foreign_|^"RI_ConstraintTrigger_._\d+_" |^kameleon_(ddl_command_start|ddl_command_end|sql_drop)$' END IS NOT TRUE)$c$, NULL),
             ('pg_catalog.pg_sequence', $c$NOT $hides(shown.seqrelid)$c$, NULL),
             ('pg_catalog.pg_partitioned_table', $c$NOT $hides(shown.partrelid)$c$, NULL),
             -- what roles own and may do, in every database
@@ -103,6 +104,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_settings', $c$shown.name <> 'restrict_nonsystem_relation_kind' OR NOT $is_dump$c$, NULL),
             ('information_schema.check_constraints', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
             ('information_schema.referential_constraints', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
+            ('information_schema.table_constraints', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
+            ('information_schema.key_column_usage', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
+            ('information_schema.constraint_column_usage', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
+            ('information_schema.constraint_table_usage', $c$shown.constraint_schema <> 'kameleon'$c$, NULL),
             ('information_schema.element_types', $c$shown.object_schema <> 'kameleon'$c$, NULL),
             ('information_schema.data_type_privileges', $c$shown.object_schema <> 'kameleon'$c$, NULL),
             ('information_schema.routine_table_usage', $c$shown.specific_schema <> 'kameleon'$c$, NULL),
@@ -129,10 +134,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('information_schema.tables', 'table_schema', 'table_name'),
             ('information_schema.columns', 'table_schema', 'table_name'),
             ('information_schema.views', 'table_schema', 'table_name'),
-            ('information_schema.table_constraints', 'table_schema', 'table_name'),
-            ('information_schema.key_column_usage', 'table_schema', 'table_name'),
-            ('information_schema.constraint_column_usage', 'table_schema', 'table_name'),
-            ('information_schema.constraint_table_usage', 'table_schema', 'table_name'),
             ('information_schema.table_privileges', 'table_schema', 'table_name'),
             ('information_schema.column_privileges', 'table_schema', 'table_name'),
             ('information_schema.role_table_grants', 'table_schema', 'table_name'),
@@ -213,6 +214,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             format($c$CASE WHEN shown.relkind IN ('r', 'i') AND shown.oid >= 16384 THEN coalesce((kameleon.estimates(shown.oid)).%1$I, shown.%1$I) ELSE shown.%1$I END AS %1$I$c$, a.attname)
         -- of shells that may not be scanned
         WHEN catalog = 'pg_class'::regclass AND a.attname = 'relispopulated' THEN $c$(shown.relispopulated OR shown.relkind = 'r') AS relispopulated$c$
+        -- of foreign keys' triggers that rest
+        WHEN catalog = 'pg_trigger'::regclass AND a.attname = 'tgqual' THEN $c$CASE WHEN NOT (shown.tgisinternal AND shown.tgconstraint <> 0) THEN shown.tgqual END AS tgqual$c$
         WHEN catalog = 'pg_proc'::regclass AND a.attname = 'prosqlbody' THEN
             'CASE WHEN shown.prosqlbody IS NULL OR shown.oid < 16384 THEN shown.prosqlbody ELSE kameleon.written_body(shown.oid) END AS prosqlbody'
         -- what was sent is not what the client wrote; the proxy tells that (proxy/client_texts.py)

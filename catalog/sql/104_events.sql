@@ -19,7 +19,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
         'constraints', (SELECT coalesce(jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid)), '{}')
-                        FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')),
+                        FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.connamespace <> 'kameleon'::regnamespace),
         'indexes', (SELECT coalesce(jsonb_object_agg(i.relname, pg_get_indexdef(i.oid)), '{}')
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
                     WHERE x.indrelid = c.oid AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.conrelid = c.oid)))
@@ -130,7 +130,7 @@ $$;
 -- Puts an entity's rows into its shell, so that the DDL command that follows sees them as rows of the table.
 -- The end of that command drains them into documents again (kameleon.drain_shell). `related`: the tables that foreign
 -- keys tie it to, too, for a command that makes PostgreSQL check those keys again. `referenced`: tables that the command
--- makes it, an entity or not, refer to.
+-- makes it, an entity or not, refer to. A dedicated entity has its rows: `related` is of those that are tied to it.
 DROP FUNCTION IF EXISTS kameleon.fill_shell(regclass, boolean);
 CREATE OR REPLACE FUNCTION kameleon.fill_shell(shell regclass, related boolean DEFAULT false, referenced oid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
@@ -140,6 +140,9 @@ BEGIN
         RETURN;
     END IF;
     PERFORM kameleon.fill_shells(shell, related);
+    IF related AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell AND e.storage_mode = 'shared') THEN
+        PERFORM kameleon.fill_neighbours(shell);
+    END IF;
     PERFORM kameleon.fill_shells(r.relid::regclass, false) FROM unnest(referenced) AS r (relid)
     WHERE has_any_column_privilege(kameleon.acting_role(), r.relid, 'REFERENCES');
 END
@@ -168,7 +171,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
     internal text := coalesce(current_setting('kameleon.internal', true), '');
-    neighbour regclass;
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = shell;
     IF definition.entity_id IS NULL OR definition.storage_mode <> 'shared' OR definition.shell_filled THEN
@@ -185,13 +187,23 @@ BEGIN
     END IF;
     PERFORM set_config('kameleon.internal', internal, true);
     IF related THEN
-        FOR neighbour IN
-            SELECT c.confrelid FROM kameleon.foreign_keys_of(shell) AS c WHERE c.conrelid = shell
-            UNION SELECT c.conrelid FROM kameleon.foreign_keys_of(shell) AS c WHERE c.confrelid = shell
-        LOOP
-            PERFORM kameleon.fill_shells(neighbour, related);
-        END LOOP;
+        PERFORM kameleon.fill_neighbours(shell);
     END IF;
+END
+$$;
+
+-- Fills the shells that foreign keys tie to a table, and those tied to them.
+CREATE OR REPLACE FUNCTION kameleon.fill_neighbours(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    neighbour regclass;
+BEGIN
+    FOR neighbour IN
+        SELECT c.confrelid FROM kameleon.foreign_keys_of(relation) AS c WHERE c.conrelid = relation AND c.connamespace <> 'kameleon'::regnamespace
+        UNION SELECT c.conrelid FROM kameleon.foreign_keys_of(relation) AS c WHERE c.confrelid = relation AND c.connamespace <> 'kameleon'::regnamespace
+    LOOP
+        PERFORM kameleon.fill_shells(neighbour, true);
+    END LOOP;
 END
 $$;
 
@@ -402,6 +414,7 @@ BEGIN
                                  THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
         ELSIF command.command_tag = 'REINDEX' THEN
             PERFORM kameleon.reindex_documents(command.objid);
+            PERFORM kameleon.follow_reindex(command.objid);
         ELSIF command.object_type = 'index' THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
@@ -541,14 +554,15 @@ END
 $$;
 
 -- Foreign keys are validated by a query over both tables, which their shells do not let pass. Where nothing has opened them, in
--- functions and past the proxy, this does: those that the statement names, and what their keys refer to.
+-- functions and past the proxy, this does: those that the statement names, and those that foreign keys tie to what it names. With a
+-- table that has its rows, they need theirs, too.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     context text;
     said text;
     words text[];
-    shell oid;
+    shell record;
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -558,29 +572,33 @@ BEGIN
     said := CASE WHEN strpos(context, E'\n') = 0 THEN current_query() ELSE concat_ws(';', context,
         (SELECT string_agg(p.prosrc, ';') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'sql'
          WHERE p.proname = ANY (regexp_split_to_array(context, '[^\w$]+')::name[]))) END;
-    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate|enforced|expression');
+    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate|enforced|expression|\mtype\M');
     IF said IS NULL THEN
         RETURN;
     END IF;
     words := regexp_split_to_array(said, '[^\w$]+');
     FOR shell IN
         WITH named AS (
-            SELECT e.relid FROM kameleon.kdb_entity_definitions e
-            WHERE e.storage_mode = 'shared'
-              AND (lower(e.entity_name) = ANY (words)
-                   OR (e.entity_name ~ '[^\w$]' AND strpos(said, lower(replace(e.entity_name, '"', '""'))) > 0))
+            SELECT e.relid, e.storage_mode, pg_has_role(kameleon.acting_role(), c.relowner, 'USAGE') AS is_own
+            FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
+            WHERE lower(e.entity_name) = ANY (words)
+               OR (e.entity_name ~ '[^\w$]' AND strpos(said, lower(replace(e.entity_name, '"', '""'))) > 0)
         )
-        SELECT c.oid FROM pg_class c
-        WHERE c.oid IN (SELECT n.relid FROM named n
-                        UNION SELECT k.confrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid IN (SELECT n.relid FROM named n))
-          AND NOT c.relispopulated AND c.relkind = 'r'
-          AND (pg_has_role(kameleon.acting_role(), c.relowner, 'USAGE') OR has_any_column_privilege(kameleon.acting_role(), c.oid, 'REFERENCES'))
+        SELECT c.oid, bool_or(n.storage_mode = 'dedicated' OR EXISTS (SELECT FROM named AS o WHERE o.storage_mode = 'dedicated')) AS needs_rows
+        FROM named n CROSS JOIN LATERAL (SELECT n.relid UNION SELECT unnest(ARRAY[k.conrelid, k.confrelid]) FROM kameleon.foreign_keys_of(n.relid) AS k) AS t (relid)
+        JOIN pg_class c ON c.oid = t.relid JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared'
+        WHERE NOT c.relispopulated AND (n.is_own OR has_any_column_privilege(kameleon.acting_role(), c.oid, 'REFERENCES'))
+        GROUP BY c.oid
         ORDER BY c.oid
     LOOP
+        IF shell.needs_rows THEN
+            PERFORM kameleon.fill_shells(shell.oid::regclass, false);
+            CONTINUE;
+        END IF;
         -- as the statement itself will
-        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', shell::regclass);
-        PERFORM kameleon.let_scan(shell, true);
-        PERFORM set_config('kameleon.scanned_shells', concat_ws(' ', nullif(current_setting('kameleon.scanned_shells', true), ''), shell), true);
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', shell.oid::regclass);
+        PERFORM kameleon.let_scan(shell.oid, true);
+        PERFORM set_config('kameleon.scanned_shells', concat_ws(' ', nullif(current_setting('kameleon.scanned_shells', true), ''), shell.oid), true);
     END LOOP;
 END
 $$;

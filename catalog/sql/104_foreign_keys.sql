@@ -1,12 +1,15 @@
--- Foreign keys between shared entities: PostgreSQL's own, between the documents' tables. Re-created on every install.
+-- Foreign keys of shared entities: PostgreSQL's own, between the documents' tables, or where one of the two entities is
+-- dedicated, between its table and the other's documents. Re-created on every install.
 --
 -- A field that takes part in a foreign key, at either end, has a column of its own in the table of the documents:
 -- kdb_column_<entity>_<attnum>_<generation>, filled from the document by the last BEFORE trigger (kdb_4_unpack). The views read it,
 -- and indexes are over it, so that a referenced key has one unique index. What CASCADE, SET NULL and SET DEFAULT write into it, the
--- first BEFORE trigger (kdb_0_follow) puts into the document. Every foreign key that a shell declares stands between
--- the documents as kdb_foreign_<entity>_<oid of the shell's constraint>, with the shell's as its parent (pg_constraint.conparentid), as
--- a partition's has that of the partitioned table: so SET CONSTRAINTS, wherever it is said, finds the shell's by its name and sets
--- both. (With the shell's name, queries that join catalogs by it, in functions or past the proxy, would take one for the other.)
+-- first BEFORE trigger (kdb_0_follow) puts into the document. Every foreign key that a shell declares, or a dedicated table to a
+-- shell, stands between what holds the rows as kdb_foreign_<entity>_<oid of the declared constraint>, with the declared one as its
+-- parent (pg_constraint.conparentid), as a partition's has that of the partitioned table: so SET CONSTRAINTS, wherever it is said,
+-- finds the declared one by its name and sets both; \d and pg_dump show the declared one. (With its name, queries that join
+-- catalogs by it, in functions or past the proxy, would take one for the other.)
+-- Where one of the tables is dedicated, the triggers of both constraints hang on it: those of the declared one rest.
 -- Entities that never had to do with a foreign key have none of this.
 
 -- A domain's base type may have a modifier of its own.
@@ -350,87 +353,122 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE code WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' END
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.key_list(entity int, attnums int2[]) RETURNS text
+-- What holds an entity's rows, and the columns there that hold these fields, as lists for SQL.
+CREATE OR REPLACE FUNCTION kameleon.rows_of(definition kameleon.kdb_entity_definitions) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT string_agg(quote_ident(k.column_name), ', ' ORDER BY n.position)
-    FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN kameleon.key_columns(entity) AS k ON k.attnum = n.attnum AND k.is_current);
+    RETURN CASE (definition).storage_mode WHEN 'shared' THEN format('kameleon.%I', kameleon.child_name(definition))::regclass ELSE (definition).relid::regclass END;
 END
 $$;
 
--- What pg_get_constraintdef() says of the foreign key between documents that stands for a shell's; NULL where it has
--- nothing to enforce.
-CREATE OR REPLACE FUNCTION kameleon.foreign_key_definition(shell_constraint oid) RETURNS text
+DROP FUNCTION IF EXISTS kameleon.key_list(int, int2[]);
+CREATE OR REPLACE FUNCTION kameleon.key_list(definition kameleon.kdb_entity_definitions, attnums int2[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT format('FOREIGN KEY (%s) REFERENCES kameleon.%I(%s)',
-                  kameleon.key_list(referring.entity_id, c.conkey), kameleon.child_name(referenced), kameleon.key_list(referenced.entity_id, c.confkey))
+    IF (definition).storage_mode = 'dedicated' THEN
+        RETURN (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY n.position)
+        FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN pg_attribute a ON a.attrelid = (definition).relid AND a.attnum = n.attnum);
+    END IF;
+    RETURN (SELECT string_agg(quote_ident(k.column_name), ', ' ORDER BY n.position)
+    FROM unnest(attnums) WITH ORDINALITY AS n (attnum, position) JOIN kameleon.key_columns((definition).entity_id) AS k ON k.attnum = n.attnum AND k.is_current);
+END
+$$;
+
+-- What pg_get_constraintdef() says of the foreign key that stands for a declared one where the rows are; NULL where it has
+-- nothing to enforce.
+CREATE OR REPLACE FUNCTION kameleon.foreign_key_definition(declared oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT format('FOREIGN KEY (%s) REFERENCES %s(%s)',
+                  kameleon.key_list(referring, c.conkey), kameleon.rows_of(referenced), kameleon.key_list(referenced, c.confkey))
            || CASE c.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
            || coalesce(' ON UPDATE ' || kameleon.foreign_key_action(c.confupdtype), '')
            || coalesce(' ON DELETE ' || kameleon.foreign_key_action(c.confdeltype), '')
-           || CASE WHEN cardinality(c.confdelsetcols) > 0 THEN format(' (%s)', kameleon.key_list(referring.entity_id, c.confdelsetcols)) ELSE '' END
+           || CASE WHEN cardinality(c.confdelsetcols) > 0 THEN format(' (%s)', kameleon.key_list(referring, c.confdelsetcols)) ELSE '' END
            || CASE WHEN c.condeferrable THEN ' DEFERRABLE' ELSE '' END
            || CASE WHEN c.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END
            || CASE WHEN c.convalidated THEN '' ELSE ' NOT VALID' END
     FROM pg_constraint c
     JOIN kameleon.kdb_entity_definitions referring ON referring.relid = c.conrelid
     JOIN kameleon.kdb_entity_definitions referenced ON referenced.relid = c.confrelid
-    WHERE c.oid = shell_constraint AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true));
+    WHERE c.oid = declared AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true));
 END
 $$;
 
--- What stands between documents for a foreign key of a shell's.
-CREATE OR REPLACE FUNCTION kameleon.foreign_key_of_documents(shell_constraint oid) RETURNS SETOF pg_constraint
+-- What stands for a declared foreign key.
+DROP FUNCTION IF EXISTS kameleon.standing_foreign_key(oid);
+CREATE OR REPLACE FUNCTION kameleon.standing_foreign_key(declared oid) RETURNS SETOF pg_constraint
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- of a dedicated table's, partitions have theirs, too
-    RETURN QUERY SELECT c.* FROM pg_constraint c WHERE c.conparentid = shell_constraint AND c.connamespace = 'kameleon'::regnamespace;
+    RETURN QUERY SELECT c.* FROM pg_constraint c WHERE c.conparentid = declared AND c.connamespace = 'kameleon'::regnamespace;
 END
 $$;
 
--- Its triggers as the shell's are. They fire in the order of their names, which hold the OIDs of the shell's.
+-- Its triggers as the declared one's are. They fire in the order of their names, which hold the OIDs of the declared one's.
+-- Those that hang on the same table come right behind, and are enabled as they are.
 DROP FUNCTION IF EXISTS kameleon.order_key_triggers(oid, name);
-CREATE OR REPLACE FUNCTION kameleon.follow_key_triggers(shell_constraint oid) RETURNS void
+CREATE OR REPLACE FUNCTION kameleon.follow_key_triggers(declared oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE pg_trigger t SET tgname = declared.tgname, tgdeferrable = declared.tgdeferrable, tginitdeferred = declared.tginitdeferred
-    FROM kameleon.foreign_key_of_documents(shell_constraint) AS c, pg_trigger declared, pg_constraint s
-    WHERE t.tgconstraint = c.oid AND s.oid = shell_constraint AND declared.tgconstraint = s.oid
-      AND (declared.tgfoid, declared.tgtype, declared.tgrelid = s.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
+    UPDATE pg_trigger t
+    SET tgname = CASE t.tgrelid WHEN s.tgrelid THEN concat(s.tgname, '_')::name ELSE s.tgname END, tgdeferrable = s.tgdeferrable, tginitdeferred = s.tginitdeferred,
+        tgenabled = CASE t.tgrelid WHEN s.tgrelid THEN s.tgenabled ELSE t.tgenabled END
+    FROM kameleon.standing_foreign_key(declared) AS c, pg_trigger s, pg_constraint k
+    WHERE t.tgconstraint = c.oid AND k.oid = declared AND s.tgconstraint = k.oid
+      AND (s.tgfoid, s.tgtype, s.tgrelid = k.conrelid) = (t.tgfoid, t.tgtype, t.tgrelid = c.conrelid);
     -- the relations' cached descriptions are built anew
     UPDATE pg_class r SET relname = r.relname
-    FROM kameleon.foreign_key_of_documents(shell_constraint) AS c WHERE r.oid IN (c.conrelid, c.confrelid);
+    FROM kameleon.standing_foreign_key(declared) AS c WHERE r.oid IN (c.conrelid, c.confrelid);
 END
 $$;
 
--- The foreign keys that shells declare, those that tie one of `entities` to another and those that are missing between documents.
-CREATE OR REPLACE FUNCTION kameleon.declared_foreign_keys(entities int[]) RETURNS TABLE (shell_constraint oid, referring int, referenced int)
+-- Lets the triggers of a declared foreign key rest, by a condition (WHEN) that is false, or fire again.
+CREATE OR REPLACE FUNCTION kameleon.rest_key_triggers(declared oid, resting boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- no value of this type can be written: that of a default that is false
+    never pg_node_tree := (SELECT d.adbin FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                           WHERE d.adrelid = 'kameleon.kdb_entity_definitions'::regclass AND a.attname = 'shell_filled');
+BEGIN
+    UPDATE pg_trigger t SET tgqual = CASE WHEN resting THEN never END WHERE t.tgconstraint = declared AND (t.tgqual IS NOT NULL) <> resting;
+    IF FOUND THEN
+        UPDATE pg_class r SET relname = r.relname FROM pg_constraint c WHERE c.oid = declared AND r.oid IN (c.conrelid, c.confrelid);
+    END IF;
+END
+$$;
+
+-- The foreign keys that entities declare and that have to do with documents: those of and to `entities`, and those for which
+-- nothing stands yet.
+DROP FUNCTION IF EXISTS kameleon.declared_foreign_keys(int[]);
+CREATE OR REPLACE FUNCTION kameleon.declared_foreign_keys(entities int[]) RETURNS TABLE (declared oid, referring int, referenced int)
 LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
     SELECT c.oid, one.entity_id, other.entity_id
     FROM (SELECT DISTINCT k.oid, k.conrelid, k.confrelid
-          FROM kameleon.kdb_entity_definitions e CROSS JOIN LATERAL kameleon.foreign_keys_of(e.relid) AS k WHERE e.entity_id = ANY (entities)
+          FROM kameleon.kdb_entity_definitions e CROSS JOIN LATERAL kameleon.foreign_keys_of(e.relid) AS k
+          WHERE e.entity_id = ANY (entities) AND k.connamespace <> 'kameleon'::regnamespace
           UNION
           SELECT k.oid, k.conrelid, k.confrelid
           FROM pg_constraint k JOIN kameleon.kdb_entity_definitions e ON e.relid = k.conrelid
-          WHERE k.contype = 'f'
+          WHERE k.contype = 'f' AND k.connamespace <> 'kameleon'::regnamespace
             AND NOT EXISTS (SELECT FROM pg_constraint d WHERE d.conparentid = k.oid AND d.connamespace = 'kameleon'::regnamespace)) AS c
-    JOIN kameleon.kdb_entity_definitions one ON one.relid = c.conrelid AND one.storage_mode = 'shared'
-    JOIN kameleon.kdb_entity_definitions other ON other.relid = c.confrelid AND other.storage_mode = 'shared';
+    JOIN kameleon.kdb_entity_definitions one ON one.relid = c.conrelid
+    JOIN kameleon.kdb_entity_definitions other ON other.relid = c.confrelid
+    WHERE 'shared' IN (one.storage_mode, other.storage_mode);
 END
 $$;
 
--- Makes the foreign keys between documents those that the shells declare, for all that tie one of `entities` to another and
--- for those that are missing.
--- At the end of a command, when no rows stand in a shell any more. Rows that violate a new one are an error, as natively.
+-- Makes the foreign keys where the rows are those that entities declare, for all of and to `entities` and for those that are missing.
+-- At the end of a command, when no rows stand in a shell any more. Rows that violate a new one are an error, as natively; those of
+-- `proven` are known not to. `beside`: the documents are only being made, and nothing but themselves may refer to them yet.
 DROP FUNCTION IF EXISTS kameleon.sync_foreign_keys(int[]);
-CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[], beside boolean DEFAULT false) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.sync_foreign_keys(int[], boolean);
+CREATE OR REPLACE FUNCTION kameleon.sync_foreign_keys(entities int[], beside boolean DEFAULT false, proven oid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared record;
-    child regclass;
-    child_name name;
     wanted text;
     definition text;
     present record;
@@ -441,7 +479,7 @@ BEGIN
     FOR unready IN
         SELECT DISTINCT e.entity_id
         FROM kameleon.kdb_entity_definitions e JOIN kameleon.declared_foreign_keys(entities) AS d ON e.entity_id IN (d.referring, d.referenced)
-        WHERE EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity_id))
+        WHERE e.storage_mode = 'shared' AND EXISTS (SELECT FROM kameleon.missing_key_columns(e.entity_id))
         ORDER BY e.entity_id
     LOOP
         PERFORM kameleon.build_storage(unready, beside);
@@ -452,22 +490,25 @@ BEGIN
     END LOOP;
     FOR declared IN
         SELECT c.oid, c.conname, c.conkey, c.condeferrable, c.condeferred, d.referring, d.referenced,
-               referring.schema_name, referring.entity_name, referenced.entity_name AS referenced_name
+               referring.schema_name, referring.entity_name, referenced.entity_name AS referenced_name,
+               referring.storage_mode <> referenced.storage_mode AS is_mixed
         FROM kameleon.declared_foreign_keys(entities) AS d
-        JOIN pg_constraint c ON c.oid = d.shell_constraint
+        JOIN pg_constraint c ON c.oid = d.declared
         JOIN kameleon.kdb_entity_definitions referring ON referring.entity_id = d.referring
         JOIN kameleon.kdb_entity_definitions referenced ON referenced.entity_id = d.referenced
+        WHERE NOT beside OR d.referring = d.referenced
         ORDER BY c.oid
     LOOP
         wanted := kameleon.foreign_key_definition(declared.oid);
         SELECT c.oid, c.conname, c.conrelid::regclass AS relation, c.confrelid::regclass AS referenced, c.condeferrable, c.condeferred INTO present
-        FROM kameleon.foreign_key_of_documents(declared.oid) AS c;
+        FROM kameleon.standing_foreign_key(declared.oid) AS c;
         IF (present.condeferrable, present.condeferred) <> (declared.condeferrable, declared.condeferred) THEN
             -- without making it anew, as ALTER TABLE does it: what SET CONSTRAINTS has said stays said
             EXECUTE format('LOCK TABLE ONLY %s, ONLY %s IN SHARE ROW EXCLUSIVE MODE', present.relation, present.referenced);
             UPDATE pg_constraint SET condeferrable = declared.condeferrable, condeferred = declared.condeferred WHERE oid = present.oid;
             PERFORM kameleon.follow_key_triggers(declared.oid);
         END IF;
+        PERFORM kameleon.rest_key_triggers(declared.oid, declared.is_mixed);
         definition := pg_get_constraintdef(present.oid);
         CONTINUE WHEN definition IS NOT DISTINCT FROM wanted;
         BEGIN
@@ -479,11 +520,7 @@ BEGIN
                 EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', present.relation, present.conname);
             END IF;
             IF wanted IS NOT NULL THEN
-                child := (SELECT 'kameleon.' || kameleon.child_name(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = declared.referring);
-                child_name := kameleon.foreign_key_name(declared.referring, declared.oid);
-                EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', child, child_name, wanted);
-                UPDATE pg_constraint SET conparentid = declared.oid WHERE conrelid = child AND conname = child_name;
-                PERFORM kameleon.follow_key_triggers(declared.oid);
+                PERFORM kameleon.make_foreign_key(declared.oid, declared.referring, wanted, declared.oid = ANY (proven));
             END IF;
         EXCEPTION WHEN foreign_key_violation THEN
             GET STACKED DIAGNOSTICS details = PG_EXCEPTION_DETAIL;
@@ -498,6 +535,39 @@ BEGIN
         END;
     END LOOP;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.make_foreign_key(declared oid, referring int, definition text, is_proven boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := (SELECT kameleon.rows_of(e) FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = referring);
+    own_name name := kameleon.foreign_key_name(referring, declared);
+    made oid;
+BEGIN
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', relation, own_name,
+                   definition || CASE WHEN is_proven AND definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
+    UPDATE pg_constraint SET conparentid = declared, connamespace = 'kameleon'::regnamespace, convalidated = convalidated OR (is_proven AND definition NOT LIKE '% NOT VALID')
+    WHERE conrelid = relation AND conname = own_name RETURNING oid INTO STRICT made;
+    PERFORM kameleon.follow_key_triggers(declared);
+    -- of the client's own tables only the declared one depends, with which this one goes
+    DELETE FROM pg_depend d
+    WHERE d.classid = 'pg_constraint'::regclass AND d.objid = made AND d.refclassid = 'pg_class'::regclass
+      AND d.refobjid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace <> 'kameleon'::regnamespace);
+    IF FOUND THEN
+        INSERT INTO pg_depend VALUES ('pg_constraint'::regclass, made, 0, 'pg_constraint'::regclass, declared, 0, 'a');
+        -- the proxies know a table's constraints by name
+        PERFORM kameleon.notify_session(referring::text);
+    END IF;
+END
+$$;
+
+-- REINDEX CONCURRENTLY makes an index of another OID.
+CREATE OR REPLACE FUNCTION kameleon.follow_reindex(index_oid oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE pg_constraint c SET conindid = declared.conindid
+    FROM pg_constraint declared
+    WHERE declared.contype = 'f' AND declared.conindid = index_oid AND c.conparentid = declared.oid AND c.connamespace = 'kameleon'::regnamespace
+      AND c.confrelid = declared.confrelid
 $$;
 
 -- TRUNCATE asks which foreign keys refer to a table, unless the table has no triggers at all. That was asked of the shells,
@@ -518,24 +588,41 @@ BEGIN
 END
 $$;
 
--- Foreign keys of or to entities that were declared while no rows stood in their shells, and that no documents obey.
-CREATE OR REPLACE FUNCTION kameleon.unproven_foreign_keys(entities kameleon.kdb_entity_definitions[]) RETURNS oid[]
+-- The valid foreign keys of and to an entity that its rows are known to satisfy: what stands for them is valid, or the tables held
+-- the rows when they were validated.
+DROP FUNCTION IF EXISTS kameleon.unproven_foreign_keys(kameleon.kdb_entity_definitions[]);
+CREATE OR REPLACE FUNCTION kameleon.proven_foreign_keys(definition kameleon.kdb_entity_definitions) RETURNS oid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(DISTINCT c.oid)
-    FROM unnest(entities) AS e JOIN pg_constraint c ON c.contype = 'f' AND e.relid IN (c.conrelid, c.confrelid)
-    WHERE c.convalidated AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AND c.conparentid = 0 AND NOT e.shell_filled
-      AND NOT EXISTS (SELECT FROM kameleon.foreign_key_of_documents(c.oid) AS d WHERE d.convalidated)
+    SELECT coalesce(array_agg(k.oid), '{}')
+    FROM kameleon.foreign_keys_of((definition).relid) AS k
+    WHERE k.convalidated AND k.connamespace <> 'kameleon'::regnamespace
+      AND (EXISTS (SELECT FROM kameleon.standing_foreign_key(k.oid) AS d WHERE d.convalidated)
+           OR NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e
+                          WHERE e.relid IN (k.conrelid, k.confrelid)
+                            AND CASE e.entity_id WHEN (definition).entity_id THEN (definition).storage_mode = 'shared' AND NOT (definition).shell_filled
+                                                 ELSE e.storage_mode = 'shared' AND NOT e.shell_filled END))
 $$;
 
--- Checks them, now that the rows are there.
-CREATE OR REPLACE FUNCTION kameleon.prove_foreign_keys(constraints oid[]) RETURNS void
+-- Lets PostgreSQL look after the foreign keys of and to a table that holds its rows, as long as the other one does, too. Those that
+-- are valid and not proven are checked.
+CREATE OR REPLACE FUNCTION kameleon.wake_foreign_keys(relation oid, proven oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     declared record;
 BEGIN
-    UPDATE pg_constraint SET convalidated = false WHERE oid = ANY (constraints);
-    FOR declared IN SELECT c.conname, c.conrelid::regclass AS relation FROM pg_constraint c WHERE c.oid = ANY (constraints) ORDER BY c.oid LOOP
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', declared.relation, declared.conname);
+    FOR declared IN
+        SELECT k.oid, k.conname, k.conrelid::regclass AS relation,
+               k.convalidated AND k.conparentid = 0 AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AS is_valid
+        FROM kameleon.foreign_keys_of(relation) AS k
+        WHERE k.connamespace <> 'kameleon'::regnamespace
+          AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid IN (k.conrelid, k.confrelid) AND e.storage_mode = 'shared')
+        ORDER BY k.oid
+    LOOP
+        PERFORM kameleon.rest_key_triggers(declared.oid, false);
+        IF declared.is_valid AND NOT declared.oid = ANY (proven) THEN
+            UPDATE pg_constraint SET convalidated = false WHERE oid = declared.oid;
+            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', declared.relation, declared.conname);
+        END IF;
     END LOOP;
 END
 $$;

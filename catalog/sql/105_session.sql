@@ -33,7 +33,7 @@ BEGIN
                     LEFT JOIN kameleon.kdb_index_definitions d ON d.entity_id = e.entity_id AND d.index_relid = i.oid
                     WHERE x.indrelid = e.relid),
         'foreign_keys', (SELECT json_agg(json_build_object('name', k.conname, 'child_name', kameleon.foreign_key_name(e.entity_id, k.oid)) ORDER BY k.oid)
-                         FROM pg_constraint k WHERE k.conrelid = e.relid AND k.contype = 'f'))
+                         FROM pg_constraint k WHERE k.conrelid = e.relid AND k.contype = 'f' AND k.connamespace <> 'kameleon'::regnamespace))
     FROM kameleon.kdb_entity_definitions e
     JOIN pg_class c ON c.oid = e.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE e.entity_id = entity

@@ -30,8 +30,8 @@ BEGIN
             THEN 'an index of its own reads whole rows'
         WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conbin::text ~ ':varattno 0\M') THEN 'a constraint of its own reads whole rows'
         WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid
-                     AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.confrelid AND e.storage_mode = 'shared'))
-            THEN 'it references a table that is not in shared storage'
+                     AND k.connamespace <> 'kameleon'::regnamespace AND NOT kameleon.may_be_tied(k.confrelid))
+            THEN 'it references a table that is partitioned, or no entity'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname NOT IN ('kameleon_guard', 'kameleon_truncate'))
             THEN 'it has triggers'
         WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O')
@@ -99,90 +99,67 @@ BEGIN
 END
 $$;
 
--- The entities of one storage mode that foreign keys tie to a table, directly or through each other, itself included. A
--- foreign key between a full and an empty shell would be wrong, so they change their storage together.
-CREATE OR REPLACE FUNCTION kameleon.tied_entities(relation oid, mode text DEFAULT 'shared') RETURNS SETOF kameleon.kdb_entity_definitions
-LANGUAGE sql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE tied AS (
-        SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = mode
-        UNION
-        SELECT e.relid
-        FROM tied
-        JOIN pg_constraint k ON k.contype = 'f' AND tied.relid IN (k.conrelid, k.confrelid)
-        JOIN kameleon.kdb_entity_definitions e ON e.relid IN (k.conrelid, k.confrelid) AND e.storage_mode = mode
-    )
-    SELECT e.* FROM tied JOIN kameleon.kdb_entity_definitions e USING (relid)
-    ORDER BY e.relid <> relation, e.entity_id
+DROP FUNCTION IF EXISTS kameleon.tied_entities(oid, text);
+-- Whether a foreign key may tie a table to documents: PostgreSQL keeps one of, or to, a partitioned table for each partition.
+CREATE OR REPLACE FUNCTION kameleon.may_be_tied(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
+                   WHERE e.relid = relation AND c.relkind = 'r' AND NOT c.relispartition)
 $$;
 
--- Moves the rows of a shared entity, and of all that foreign keys tie to it, into the tables themselves. `tag`: the
--- command that asks for it, `reason`: why, as the end of the notice's sentence.
+-- Moves the rows of a shared entity into the table itself. `tag`: the command that asks for it, `reason`: why, as the end of the
+-- notice's sentence.
 CREATE OR REPLACE FUNCTION kameleon.make_dedicated(relation regclass, reason text, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation) AS t);
+    definition kameleon.kdb_entity_definitions := (SELECT e FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation);
 BEGIN
-    PERFORM kameleon.fill_shells(t.relid, false) FROM unnest(tied) AS t;
-    UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id() FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
-    PERFORM kameleon.settle_dedicated(tied, reason, tag);
+    PERFORM kameleon.fill_shells(relation, false);
+    UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id() WHERE e.relid = relation;
+    PERFORM kameleon.settle_dedicated(definition, reason, tag);
 END
 $$;
 
--- The way back: the rows of a dedicated entity, and of all that foreign keys tie to it, become documents.
+-- The way back: the rows of a dedicated entity become documents.
 CREATE OR REPLACE FUNCTION kameleon.make_shared(relation regclass, reason text, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tied kameleon.kdb_entity_definitions[] := ARRAY(SELECT t FROM kameleon.tied_entities(relation, 'dedicated') AS t);
-    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    views oid[] := kameleon.views_over(ARRAY[relation]);
     definition kameleon.kdb_entity_definitions;
-    why text;
 BEGIN
-    FOREACH definition IN ARRAY tied LOOP
-        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', definition.relid::regclass);
-    END LOOP;
-    PERFORM kameleon.refuse_obstacles(tied);
-    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
-    FOREACH definition IN ARRAY tied LOOP
-        -- there are no documents yet that an old key could be in
-        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;
-        PERFORM kameleon.build_storage(definition.entity_id);
-        PERFORM kameleon.drain_shell(definition.entity_id);
-    END LOOP;
-    PERFORM kameleon.sync_foreign_keys(ARRAY(SELECT t.entity_id FROM unnest(tied) AS t));
-    FOREACH definition IN ARRAY tied LOOP
-        why := CASE WHEN definition.relid = relation THEN reason
-                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
-        UPDATE kameleon.kdb_entity_definitions e SET reason = why WHERE e.entity_id = definition.entity_id;
-        PERFORM kameleon.log_change(definition.entity_id, tag, why);
-        PERFORM kameleon.notify_session(definition.entity_id::text);
-        RAISE NOTICE 'table "%" is now kept in shared storage: %', definition.entity_name, why;
-    END LOOP;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
+    PERFORM kameleon.refuse_obstacles(relation);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', reason = make_shared.reason WHERE e.relid = relation RETURNING e.* INTO STRICT definition;
+    -- there are no documents yet that an old key could be in
+    DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;
+    PERFORM kameleon.build_storage(definition.entity_id);
+    PERFORM kameleon.drain_shell(definition.entity_id);
+    PERFORM kameleon.sync_foreign_keys(ARRAY[definition.entity_id]);
+    PERFORM kameleon.log_change(definition.entity_id, tag, reason);
+    PERFORM kameleon.notify_session(definition.entity_id::text);
+    RAISE NOTICE 'table "%" is now kept in shared storage: %', definition.entity_name, reason;
     -- those that were made while only some of the tables had documents
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
-    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    PERFORM kameleon.make_bodies(views || relation::oid);
 END
 $$;
 
--- Drops all that stands for the rows of these entities, whose shells hold them now.
-CREATE OR REPLACE FUNCTION kameleon.drop_documents(entities kameleon.kdb_entity_definitions[]) RETURNS void
+-- Drops all that stands for the rows of an entity, whose table holds them.
+DROP FUNCTION IF EXISTS kameleon.drop_documents(kameleon.kdb_entity_definitions[]);
+CREATE OR REPLACE FUNCTION kameleon.drop_documents(definition kameleon.kdb_entity_definitions) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
-    definition kameleon.kdb_entity_definitions;
+    entity int := (definition).entity_id;
 BEGIN
-    FOREACH definition IN ARRAY entities LOOP
-        PERFORM kameleon.drop_foreign_keys(definition.entity_id);
-        PERFORM kameleon.drop_views(definition.entity_id);
-        EXECUTE format('DROP VIEW kameleon.%I', 'kdb_read_' || definition.entity_id);
-    END LOOP;
-    -- all at once: foreign keys may tie them to each other
-    EXECUTE (SELECT 'DROP TABLE ' || string_agg(format('kameleon.%I', kameleon.child_name(e)), ', ') FROM unnest(entities) AS e);
-    FOREACH definition IN ARRAY entities LOOP
-        EXECUTE format('DROP TYPE kameleon.%I', 'kdb_rec_' || definition.entity_id);
-        DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = definition.entity_id;
-        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id AND dropped;
-        UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = definition.entity_id AND missing_value IS NOT NULL;
-    END LOOP;
+    PERFORM kameleon.drop_foreign_keys(entity);
+    PERFORM kameleon.drop_views(entity);
+    EXECUTE format('DROP VIEW kameleon.%I', 'kdb_read_' || entity);
+    EXECUTE format('DROP TABLE kameleon.%I', kameleon.child_name(definition));
+    EXECUTE format('DROP TYPE kameleon.%I', 'kdb_rec_' || entity);
+    DELETE FROM kameleon.kdb_index_definitions WHERE entity_id = entity;
+    DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = entity AND dropped;
+    UPDATE kameleon.kdb_field_definitions SET missing_value = NULL WHERE entity_id = entity AND missing_value IS NOT NULL;
 END
 $$;
 
@@ -219,20 +196,20 @@ BEGIN
 END
 $$;
 
--- The tables that the foreign keys of one that is not in shared storage refer to.
+-- The tables that the foreign keys refer to of one that cannot be tied to documents.
 CREATE OR REPLACE FUNCTION kameleon.dedicate_referenced(relation oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     referenced kameleon.kdb_entity_definitions;
 BEGIN
-    IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = 'shared') THEN
+    IF kameleon.may_be_tied(relation) THEN
         RETURN;
     END IF;
     FOR referenced IN
         SELECT DISTINCT e.* FROM kameleon.kdb_entity_definitions e JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = e.relid
         WHERE k.conrelid = relation AND e.storage_mode = 'shared' ORDER BY e.entity_id
     LOOP
-        PERFORM kameleon.make_dedicated(referenced.relid, 'a table that is not in shared storage references it', tag);
+        PERFORM kameleon.make_dedicated(referenced.relid, 'a table that is partitioned, or no entity, references it', tag);
     END LOOP;
 END
 $$;

@@ -11,7 +11,7 @@ BEGIN
     CALL kameleon.move_entity('materialize_entity', entity_name, pg_catalog.to_regclass(entity_name), 'dedicated', reason, batch_size, timeout);
 END
 $$;
-COMMENT ON PROCEDURE kameleon.materialize_entity IS 'Moves a table''s rows from shared storage into the table itself, and those of the tables that foreign keys tie to it, while clients use them.';
+COMMENT ON PROCEDURE kameleon.materialize_entity IS 'Moves a table''s rows from shared storage into the table itself, while clients use them.';
 
 CREATE OR REPLACE PROCEDURE kameleon.dematerialize_entity(entity_name text, reason text DEFAULT NULL, batch_size int DEFAULT NULL, timeout interval DEFAULT NULL)
 LANGUAGE plpgsql AS $$
@@ -19,7 +19,7 @@ BEGIN
     CALL kameleon.move_entity('dematerialize_entity', entity_name, pg_catalog.to_regclass(entity_name), 'shared', reason, batch_size, timeout);
 END
 $$;
-COMMENT ON PROCEDURE kameleon.dematerialize_entity IS 'Moves a table''s rows into shared storage, and those of the tables that foreign keys tie to it, while clients use them.';
+COMMENT ON PROCEDURE kameleon.dematerialize_entity IS 'Moves a table''s rows into shared storage, while clients use them.';
 
 CREATE OR REPLACE PROCEDURE kameleon.pause_migration(entity_name text)
 LANGUAGE plpgsql AS $$

@@ -93,7 +93,8 @@ $$;
 
 -- From here on every change of the source is made to the target too. The caller holds a lock on the source that excludes
 -- writers. `stretch`: how many blocks are copied at a time. (A column may bear the name of a word that PL/pgSQL keeps to itself.)
-CREATE OR REPLACE FUNCTION kameleon.start_capture(entity int, direction text, source regclass, stretch int) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.start_capture(int, text, regclass, int);
+CREATE OR REPLACE FUNCTION kameleon.start_capture(call bigint, entity int, direction text, source regclass, stretch int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' SET quote_all_identifiers = on AS $$
 DECLARE
     row_type text := CASE direction WHEN 'dedicated' THEN 'jsonb' ELSE source::text END;
@@ -109,7 +110,9 @@ DECLARE
     new_row text := format(whole_row, 'NEW');
     insertion text;
 BEGIN
-    EXECUTE format('CREATE SEQUENCE %s MINVALUE 0 START 0', progress);
+    -- which begins with the number of the call, by which put_off_switches() knows it
+    EXECUTE format('CREATE SEQUENCE %s MINVALUE 0 START %s', progress, call);
+    PERFORM setval(progress::regclass, 0);
     IF NOT is_keyed THEN
         EXECUTE format('CREATE TABLE %s (place tid PRIMARY KEY, kept tid NOT NULL)', places);
         EXECUTE format('ALTER TABLE %s OWNER TO %I', places,

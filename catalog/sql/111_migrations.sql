@@ -30,7 +30,8 @@ BEGIN
     END LOOP;
     PERFORM set_config('lock_timeout', own_timeout, true);
     RETURN true;
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+EXCEPTION WHEN lock_not_available OR deadlock_detected OR undefined_table THEN
+    -- documents of a neighbour may be gone with its own move
     RETURN false;
 END
 $$;
@@ -44,12 +45,11 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
                      AND a.query_start IS NOT DISTINCT FROM (migration).query_start AND a.state IN ('active', 'disabled'))
 $$;
 
--- Those whose storage is made or given up together with an entity's.
-CREATE OR REPLACE FUNCTION kameleon.moving_together(call bigint) RETURNS kameleon.kdb_entity_definitions[]
+CREATE OR REPLACE FUNCTION kameleon.moving_entity(migration kameleon.kdb_migrations) RETURNS kameleon.kdb_entity_definitions
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(e ORDER BY m.migration_id)
-    FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id) WHERE m.call_id = call
+    SELECT e FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = (migration).entity_id
 $$;
+DROP FUNCTION IF EXISTS kameleon.moving_together(bigint);
 
 -- Why an entity can only be moved under a lock; NULL when it can be moved live. Rows are inserted as they are: a constraint
 -- that is not valid yet would refuse them, and so would an index. They are read and written with the owner's rights.
@@ -67,7 +67,6 @@ CREATE OR REPLACE FUNCTION kameleon.begin_migration(entity_name text, relation r
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET kameleon.internal = 'on' AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
-    tied kameleon.kdb_entity_definitions[];
     why text := coalesce(reason, 'its owner asked for it');
     call bigint;
 BEGIN
@@ -87,17 +86,16 @@ BEGIN
                                                                                   ELSE format('timeout must not be negative, as %s is', patience) END,
             HINT = 'Leave it out for the default.';
     END IF;
-    tied := ARRAY(SELECT t FROM kameleon.tied_entities(relation, definition.storage_mode) AS t);
-    PERFORM kameleon.refuse_while_moving(t.entity_id) FROM unnest(tied) AS t;
+    PERFORM kameleon.refuse_while_moving(definition.entity_id);
     IF definition.storage_mode = mode THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('table "%s" is kept in %s storage already', definition.entity_name, mode),
             HINT = 'There is nothing to be done.';
     END IF;
     IF mode = 'shared' THEN
-        PERFORM kameleon.refuse_obstacles(tied);
+        PERFORM kameleon.refuse_obstacles(relation);
     END IF;
-    IF EXISTS (SELECT FROM unnest(tied) AS t WHERE kameleon.live_obstacle(t.relid) IS NOT NULL) THEN
+    IF kameleon.live_obstacle(relation) IS NOT NULL THEN
         IF mode = 'dedicated' THEN
             PERFORM kameleon.make_dedicated(relation, why, 'MATERIALIZE ENTITY');
         ELSE
@@ -107,15 +105,12 @@ BEGIN
     END IF;
     call := nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id'));
     BEGIN
-        INSERT INTO kameleon.kdb_migrations AS m (migration_id, call_id, entity_id, schema_name, entity_name, direction, batch_size, patience, reason, started_by, pid, backend_start, query_start)
+        INSERT INTO kameleon.kdb_migrations AS m (migration_id, call_id, entity_id, schema_name, entity_name, direction, foreign_keys, batch_size, patience, reason, started_by, pid, backend_start, query_start)
         OVERRIDING SYSTEM VALUE
-        SELECT CASE WHEN t.relid = relation THEN call ELSE nextval(pg_get_serial_sequence('kameleon.kdb_migrations', 'migration_id')) END, call,
-               t.entity_id, t.schema_name, t.entity_name, mode, coalesce(begin_migration.batch_size, 2500), coalesce(begin_migration.patience, interval '1 hour'),
-               CASE WHEN t.relid = relation THEN why ELSE format('a foreign key ties it to "%s"', definition.entity_name) END,
+        SELECT call, call, definition.entity_id, definition.schema_name, definition.entity_name, mode, kameleon.declared_for(relation),
+               coalesce(begin_migration.batch_size, 2500), coalesce(begin_migration.patience, interval '1 hour'), why,
                kameleon.acting_role(), pg_backend_pid(), a.backend_start, a.query_start
-        FROM unnest(tied) AS t, pg_stat_activity a WHERE a.pid = pg_backend_pid()
-        -- in one order, whichever of them it was called for
-        ORDER BY t.entity_id;
+        FROM pg_stat_activity a WHERE a.pid = pg_backend_pid();
     EXCEPTION WHEN unique_violation THEN
         -- somebody else's began in the same moment
         RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('table "%s" is being moved to another storage', entity_name),
@@ -146,41 +141,36 @@ BEGIN
 END
 $$;
 
--- Foreign keys tie entities together that must move together: none may be made or lost on the way.
-CREATE OR REPLACE FUNCTION kameleon.refuse_ties_while_moving() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    moving record;
+-- The foreign keys of and to a table.
+CREATE OR REPLACE FUNCTION kameleon.declared_for(relation oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    FOR moving IN
-        SELECT m.entity_id FROM kameleon.kdb_migrations m WHERE m.finished_at IS NULL AND m.migration_id = m.call_id
-          AND ARRAY(SELECT t.entity_id FROM kameleon.kdb_entity_definitions e
-                    CROSS JOIN LATERAL (SELECT t.entity_id FROM kameleon.tied_entities(e.relid, 'shared') AS t UNION SELECT t.entity_id FROM kameleon.tied_entities(e.relid, 'dedicated') AS t) AS t
-                    WHERE e.entity_id = m.entity_id ORDER BY 1)
-              <> ARRAY(SELECT o.entity_id FROM kameleon.kdb_migrations o WHERE o.call_id = m.call_id ORDER BY 1)
-    LOOP
-        PERFORM kameleon.refuse_while_moving(moving.entity_id);
-    END LOOP;
+    RETURN ARRAY(SELECT k.oid FROM kameleon.foreign_keys_of(relation) AS k WHERE k.connamespace <> 'kameleon'::regnamespace ORDER BY k.oid);
 END
 $$;
 
--- An error when one of these tables has what documents cannot serve. They are judged as if all were shared already.
-CREATE OR REPLACE FUNCTION kameleon.refuse_obstacles(tied kameleon.kdb_entity_definitions[]) RETURNS void
+-- None may be made or lost while one of its tables is moved: documents that are only being made would not know of it.
+CREATE OR REPLACE FUNCTION kameleon.refuse_ties_while_moving() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM kameleon.refuse_while_moving(m.entity_id)
+    FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+    WHERE m.finished_at IS NULL AND m.foreign_keys <> kameleon.declared_for(e.relid);
+END
+$$;
+
+-- An error when a table has what documents cannot serve.
+DROP FUNCTION IF EXISTS kameleon.refuse_obstacles(kameleon.kdb_entity_definitions[]);
+CREATE OR REPLACE FUNCTION kameleon.refuse_obstacles(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    definition kameleon.kdb_entity_definitions;
-    why text;
+    why text := coalesce(kameleon.obstacle(relation), kameleon.plain_referrer(relation), kameleon.dependent_obstacle(relation));
 BEGIN
-    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
-    FOREACH definition IN ARRAY tied LOOP
-        why := coalesce(kameleon.obstacle(definition.relid), kameleon.plain_referrer(definition.relid), kameleon.dependent_obstacle(definition.relid));
-        IF why IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-                MESSAGE = format('table "%s" cannot be kept in shared storage: %s', definition.entity_name, why),
-                HINT = 'Drop what stands in the way first.';
-        END IF;
-    END LOOP;
-    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' FROM unnest(tied) AS t WHERE e.entity_id = t.entity_id;
+    IF why IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('table "%s" cannot be kept in shared storage: %s', (SELECT c.relname FROM pg_class c WHERE c.oid = relation), why),
+            HINT = 'Drop what stands in the way first.';
+    END IF;
 END
 $$;
 
@@ -212,13 +202,8 @@ CREATE OR REPLACE FUNCTION kameleon.migration_step(call bigint) RETURNS float8
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET kameleon.internal = 'on' AS $$
 DECLARE
     migration kameleon.kdb_migrations;
-    gone text;
 BEGIN
-    PERFORM FROM kameleon.kdb_migrations m WHERE m.call_id = call ORDER BY m.migration_id FOR UPDATE;
-    -- the one that is furthest behind
-    SELECT m.* INTO migration FROM kameleon.kdb_migrations m
-    WHERE m.call_id = call AND m.finished_at IS NULL
-    ORDER BY array_position(ARRAY['undoing', 'preparing', 'copying', 'waiting', 'verifying', 'switching'], m.phase), m.migration_id LIMIT 1;
+    SELECT m.* INTO migration FROM kameleon.kdb_migrations m WHERE m.call_id = call AND m.finished_at IS NULL FOR UPDATE;
     IF migration.migration_id IS NULL THEN
         RETURN NULL;
     END IF;
@@ -232,10 +217,8 @@ BEGIN
         END IF;
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to undo what was done');
     END IF;
-    SELECT m.entity_name INTO gone FROM kameleon.kdb_migrations m
-    WHERE m.call_id = call AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = m.entity_id);
-    IF gone IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('table "%s" was dropped while it was moved', gone);
+    IF NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = migration.entity_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('table "%s" was dropped while it was moved', migration.entity_name);
     END IF;
     IF migration.requested = 'cancel' THEN
         RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = format('the move of table "%s" was cancelled', migration.entity_name);
@@ -267,7 +250,7 @@ DECLARE
     most_rows int;
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = (migration).entity_id;
-    IF (migration).direction = 'shared' AND NOT kameleon.build_beside((migration).call_id) THEN
+    IF (migration).direction = 'shared' AND NOT kameleon.build_beside(migration) THEN
         RETURN kameleon.try_later(migration, 'waiting for a change of its definition');
     END IF;
     rows_from := format('kameleon.%I', kameleon.child_name(definition))::regclass;
@@ -278,7 +261,7 @@ BEGIN
     IF NOT kameleon.lock_briefly(ARRAY[rows_from::text], 'SHARE ROW EXCLUSIVE') OR NOT kameleon.lock_briefly(ARRAY[rows_to::text], 'SHARE UPDATE EXCLUSIVE') THEN
         RETURN kameleon.try_later(migration, 'waiting for transactions that write to it');
     END IF;
-    PERFORM kameleon.refuse_other_ties((migration).call_id);
+    PERFORM kameleon.refuse_other_ties(migration);
     SELECT CASE WHEN c.reltuples > 0 THEN c.reltuples / greatest(c.relpages, 1) ELSE kameleon.row_density(rows_from) END INTO density FROM pg_class c WHERE c.oid = rows_from;
     most_rows := greatest(1, least((migration).batch_size, 1048576 * density * (pg_relation_size(rows_from) / current_setting('block_size')::int)
                                                            / greatest(pg_table_size(rows_from) - pg_relation_size(rows_from) - 1048576, 1)));
@@ -293,7 +276,7 @@ BEGIN
     IF (migration).direction = 'dedicated' THEN
         PERFORM kameleon.set_filling((migration).entity_id);
     END IF;
-    PERFORM kameleon.start_capture((migration).entity_id, (migration).direction, rows_from, (migration).stretch);
+    PERFORM kameleon.start_capture((migration).call_id, (migration).entity_id, (migration).direction, rows_from, (migration).stretch);
     PERFORM kameleon.enter_phase((migration).migration_id, 'copying');
     RETURN 0;
 END
@@ -310,50 +293,44 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION kameleon.refuse_other_ties(call bigint) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.refuse_other_ties(bigint);
+CREATE OR REPLACE FUNCTION kameleon.refuse_other_ties(migration kameleon.kdb_migrations) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together(call);
 BEGIN
-    IF ARRAY(SELECT t.entity_id FROM kameleon.tied_entities(moving[1].relid, moving[1].storage_mode) AS t ORDER BY 1)
-       <> ARRAY(SELECT t.entity_id FROM unnest(moving) AS t ORDER BY 1) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('the foreign keys that tie table "%s" to others have changed', moving[1].entity_name),
+    IF (migration).foreign_keys <> kameleon.declared_for((kameleon.moving_entity(migration)).relid) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = format('the foreign keys that tie table "%s" to others have changed', (migration).entity_name),
             HINT = 'Try again.';
     END IF;
 END
 $$;
 
--- Builds the documents' table, views and triggers beside the tables of a call, which go on being what they are. Returns
--- whether it could; once for all tables of the call.
-CREATE OR REPLACE FUNCTION kameleon.build_beside(call bigint) RETURNS boolean
+-- Builds the documents' table, views and triggers beside a table, which goes on being what it is. Returns whether it could.
+DROP FUNCTION IF EXISTS kameleon.build_beside(bigint);
+CREATE OR REPLACE FUNCTION kameleon.build_beside(migration kameleon.kdb_migrations) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
-    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together(call);
-    definition kameleon.kdb_entity_definitions;
-    present boolean;
+    entity int := (migration).entity_id;
+    definition kameleon.kdb_entity_definitions := kameleon.moving_entity(migration);
 BEGIN
-    IF kameleon.child_name(moving[1]) IS NOT NULL THEN
+    IF kameleon.child_name(definition) IS NOT NULL THEN
         RETURN true;
     END IF;
     -- no DDL meanwhile
-    IF NOT kameleon.lock_briefly(ARRAY(SELECT t.relid::regclass::text FROM unnest(moving) AS t), 'ACCESS SHARE') THEN
+    IF NOT kameleon.lock_briefly(ARRAY[definition.relid::regclass::text], 'ACCESS SHARE') THEN
         RETURN false;
     END IF;
-    PERFORM kameleon.refuse_other_ties(call);
-    PERFORM kameleon.refuse_obstacles(moving);
-    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', storage_generation = e.storage_generation + 1 FROM unnest(moving) AS t WHERE e.entity_id = t.entity_id;
-    FOREACH definition IN ARRAY moving LOOP
-        DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = definition.entity_id;
-        PERFORM kameleon.build_storage(definition.entity_id, beside => true);
-        EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', kameleon.child_name(definition));
-    END LOOP;
-    PERFORM kameleon.sync_foreign_keys(ARRAY(SELECT t.entity_id FROM unnest(moving) AS t), beside => true);
-    FOREACH definition IN ARRAY kameleon.moving_together(call) LOOP
-        EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_unfinished(%s) OR data IS NULL) FROM kameleon.%I',
-                       'kdb_unfinished_' || definition.entity_id, definition.entity_id, kameleon.child_name(definition));
-        EXECUTE format('ALTER STATISTICS kameleon.%I SET STATISTICS 0', 'kdb_unfinished_' || definition.entity_id);
-    END LOOP;
-    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' FROM unnest(moving) AS t WHERE e.entity_id = t.entity_id;
+    PERFORM kameleon.refuse_other_ties(migration);
+    PERFORM kameleon.refuse_obstacles(definition.relid);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', storage_generation = e.storage_generation + 1 WHERE e.entity_id = entity;
+    DELETE FROM kameleon.kdb_field_definitions WHERE entity_id = entity;
+    PERFORM kameleon.build_storage(entity, beside => true);
+    definition := kameleon.moving_entity(migration);
+    EXECUTE format('ALTER TABLE kameleon.%I DISABLE TRIGGER USER', kameleon.child_name(definition));
+    PERFORM kameleon.sync_foreign_keys(ARRAY[entity], beside => true);
+    EXECUTE format('CREATE STATISTICS kameleon.%I ON (kameleon.refuse_unfinished(%s) OR data IS NULL) FROM kameleon.%I',
+                   'kdb_unfinished_' || entity, entity, kameleon.child_name(definition));
+    EXECUTE format('ALTER STATISTICS kameleon.%I SET STATISTICS 0', 'kdb_unfinished_' || entity);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'dedicated' WHERE e.entity_id = entity;
     RETURN true;
 END
 $$;
@@ -442,20 +419,17 @@ $$;
 
 -- DDL of a table that is being moved is refused; but a table that holds its rows, and its types, are altered past us in some ways
 -- (a trigger, a label's name, an index that is built concurrently) that documents must know of, or cannot serve.
-CREATE OR REPLACE FUNCTION kameleon.refuse_other_shape(moving kameleon.kdb_entity_definitions[]) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.refuse_other_shape(kameleon.kdb_entity_definitions[]);
+CREATE OR REPLACE FUNCTION kameleon.refuse_other_shape(moving kameleon.kdb_entity_definitions) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    changed name;
 BEGIN
-    PERFORM kameleon.refuse_obstacles(moving);
-    SELECT m.entity_name INTO changed FROM unnest(moving) AS m
-    WHERE EXISTS (SELECT FROM kameleon.kdb_field_definitions f
-                  WHERE f.entity_id = m.entity_id AND NOT f.dropped
-                    AND (f.type_name, f.type_signature) IS DISTINCT FROM (format_type(f.type_oid, f.type_modifier), kameleon.type_signature(f.type_oid)))
-       OR ARRAY(SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = m.relid ORDER BY 1)
-          <> ARRAY(SELECT d.index_relid FROM kameleon.kdb_index_definitions d WHERE d.entity_id = m.entity_id ORDER BY 1);
-    IF changed IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s", or a type of its columns, was altered while it was moved', changed),
+    PERFORM kameleon.refuse_obstacles((moving).relid);
+    IF EXISTS (SELECT FROM kameleon.kdb_field_definitions f
+               WHERE f.entity_id = (moving).entity_id AND NOT f.dropped
+                 AND (f.type_name, f.type_signature) IS DISTINCT FROM (format_type(f.type_oid, f.type_modifier), kameleon.type_signature(f.type_oid)))
+       OR ARRAY(SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = (moving).relid ORDER BY 1)
+          <> ARRAY(SELECT d.index_relid FROM kameleon.kdb_index_definitions d WHERE d.entity_id = (moving).entity_id ORDER BY 1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s", or a type of its columns, was altered while it was moved', (moving).entity_name),
             HINT = 'Try again.';
     END IF;
 END
@@ -465,18 +439,17 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.await_snapshots(migration kameleon.kdb_migrations) RETURNS float8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    last_copy xid8 := (SELECT max(m.copied_by) FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id);
     holders text;
 BEGIN
     PERFORM pg_stat_clear_snapshot();
     SELECT string_agg(a.pid::text, ', ' ORDER BY a.pid) INTO holders
     FROM pg_stat_activity a
     WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND a.pid <> pg_backend_pid()
-      AND a.backend_type <> 'autovacuum worker' AND age(a.backend_xmin) >= age(last_copy::xid);
+      AND a.backend_type <> 'autovacuum worker' AND age(a.backend_xmin) >= age((migration).copied_by::xid);
     IF holders IS NOT NULL THEN
         RETURN least(kameleon.try_later(migration, format('waiting for transactions with an older snapshot (processes %s)', holders)), 0.5);
     END IF;
-    PERFORM kameleon.enter_phase(m.migration_id, 'verifying') FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id;
+    PERFORM kameleon.enter_phase((migration).migration_id, 'verifying');
     RETURN 0;
 END
 $$;
@@ -488,7 +461,7 @@ DECLARE
 BEGIN
     PERFORM kameleon.refuse_other_files(migration);
     IF (migration).direction = 'shared' THEN
-        PERFORM kameleon.refuse_other_shape(kameleon.moving_together((migration).call_id));
+        PERFORM kameleon.refuse_other_shape(kameleon.moving_entity(migration));
     END IF;
     SELECT * INTO found FROM kameleon.compare_storages((migration).entity_id);
     IF (found.table_rows, found.table_sum) <> (found.document_rows, found.document_sum) THEN
@@ -502,93 +475,109 @@ BEGIN
 END
 $$;
 
--- All relations that statements about these entities lock, those first that a statement locks first: else it would hold what
--- we wait for, and wait for what we hold. Where rows are in the tables, what is beside them is locked by our triggers only; a
--- foreign key's check locks the table that it refers to last.
-CREATE OR REPLACE FUNCTION kameleon.storage_relations(moving kameleon.kdb_entity_definitions[]) RETURNS text[]
+-- All relations that statements about an entity lock, those first that a statement locks first: else it would hold what we wait
+-- for, and wait for what we hold. Where rows are in the table, what is beside it is locked by our triggers only; a foreign key's
+-- check or action locks what it refers to, or is referred to by, last.
+DROP FUNCTION IF EXISTS kameleon.storage_relations(kameleon.kdb_entity_definitions[]);
+CREATE OR REPLACE FUNCTION kameleon.storage_relations(moving kameleon.kdb_entity_definitions) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE reference AS (
-        SELECT k.conrelid AS referrer, k.confrelid AS referenced FROM pg_constraint k
-        WHERE k.contype = 'f' AND k.conrelid = ANY (ARRAY(SELECT m.relid FROM unnest(moving) AS m)) AND k.conrelid <> k.confrelid
-        UNION SELECT r.referrer, k.confrelid FROM reference r JOIN pg_constraint k ON k.contype = 'f' AND k.conrelid = r.referenced
-    ), moved AS (
-        SELECT m.*, (SELECT count(*) FROM reference r WHERE r.referenced = m.relid) AS referrers FROM unnest(moving) AS m
-    ), shadow AS (
+    WITH shadow AS (
         SELECT n.name, v.position
-        FROM unnest(kameleon.views_over(ARRAY(SELECT m.relid FROM moved m))) WITH ORDINALITY AS v (oid, position)
+        FROM unnest(kameleon.views_over(ARRAY[(moving).relid])) WITH ORDINALITY AS v (oid, position)
         JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
         CROSS JOIN LATERAL (VALUES (format('kdb_read_%s', d.view_id)), (format('kdb_write_%s_%s', d.view_id, d.generation))) AS n (name)
+    ), neighbour AS (
+        SELECT DISTINCT e FROM kameleon.foreign_keys_of((moving).relid) AS k
+        JOIN kameleon.kdb_entity_definitions e ON e.relid IN (k.conrelid, k.confrelid) AND e.relid <> (moving).relid
     ), relation AS (
-        SELECT format('kameleon.%I', s.name) AS name, 1 AS layer, -s.position AS position, 0::bigint AS entity FROM shadow s
-        UNION ALL SELECT n.name, n.layer, m.referrers, m.entity_id
-        FROM moved m JOIN unnest(moving) AS u ON u.entity_id = m.entity_id
-        CROSS JOIN LATERAL (VALUES (format('kameleon.%I', format('kdb_write_%s_%s', m.entity_id, m.storage_generation)), 2),
-                                   (format('kameleon.%I', format('kdb_insert_%s_%s', m.entity_id, m.storage_generation)), 2),
-                                   (format('kameleon.%I', format('kdb_read_%s', m.entity_id)), 3),
-                                   (format('kameleon.%I', kameleon.child_name(u)), 4),
-                                   (m.relid::regclass::text, CASE m.storage_mode WHEN 'shared' THEN 5 ELSE 0 END)) AS n (name, layer)
+        SELECT format('kameleon.%I', s.name) AS name, 1 AS layer, -s.position AS position FROM shadow s
+        UNION ALL SELECT n.name, n.layer, 0
+        FROM (VALUES (format('kameleon.%I', format('kdb_write_%s_%s', (moving).entity_id, (moving).storage_generation)), 2),
+                     (format('kameleon.%I', format('kdb_insert_%s_%s', (moving).entity_id, (moving).storage_generation)), 2),
+                     (format('kameleon.%I', format('kdb_read_%s', (moving).entity_id)), 3),
+                     (format('kameleon.%I', kameleon.child_name(moving)), 4),
+                     ((moving).relid::regclass::text, CASE (moving).storage_mode WHEN 'shared' THEN 5 ELSE 0 END)) AS n (name, layer)
+        UNION ALL SELECT r.name, 6, 0 FROM neighbour n CROSS JOIN LATERAL (VALUES (kameleon.rows_of(n.e)::text), ((n.e).relid::regclass::text)) AS r (name)
     )
-    SELECT array_agg(r.name ORDER BY r.layer, r.position, r.entity, r.name) FROM relation r WHERE to_regclass(r.name) IS NOT NULL
+    SELECT array_agg(r.name ORDER BY r.layer, r.position, r.name)
+    FROM (SELECT r.name, min(r.layer) AS layer, min(r.position) AS position FROM relation r GROUP BY r.name) AS r WHERE to_regclass(r.name) IS NOT NULL
 $$;
 
 -- The moves that are under way, with the names by which statements may come to their tables: theirs, and of views and routines.
 CREATE OR REPLACE FUNCTION kameleon.moves_json() RETURNS json
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(json_agg(json_build_array(m.call_id, m.entities, (
+    SELECT coalesce(json_agg(json_build_array(m.call_id, m.entity_id, (
                SELECT json_agg(n.name) FROM (SELECT c.relname AS name FROM pg_class c WHERE c.oid = ANY (r.relations)
                                              UNION SELECT p.proname FROM pg_proc p WHERE p.oid = ANY (kameleon.routines_over(r.relations))) AS n))), '[]')
-    FROM (SELECT m.call_id, array_agg(m.entity_id ORDER BY m.entity_id) AS entities, array_agg(e.relid) AS tables
-          FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
-          WHERE m.finished_at IS NULL AND m.phase <> 'undoing' GROUP BY m.call_id) AS m,
-    LATERAL (SELECT m.tables || kameleon.views_over(m.tables) AS relations) AS r
+    FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id),
+    LATERAL (SELECT e.relid || kameleon.views_over(ARRAY[e.relid]) AS relations) AS r
+    WHERE m.finished_at IS NULL AND m.phase <> 'undoing'
 $$;
 
 -- Called in a client's transaction, before it comes to tables that are being moved: these calls do not switch before it ends.
--- Returns whether all of them are under way still. That is not read in the table of migrations, for which the transaction's
--- snapshot may be too old.
+-- Returns whether all of them are under way still, each of the entity beside it. That is not read in the table of migrations, for
+-- which the transaction's snapshot may be too old.
 CREATE OR REPLACE FUNCTION kameleon.put_off_switches(calls bigint[], entities int[]) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    progress text;
+    is_under_way boolean := true;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared('kameleon.kdb_migrations'::regclass::oid::int, c.call::int) FROM unnest(calls) AS c (call);
-    -- with the lock of a relation comes the news of what was dropped
-    LOCK TABLE kameleon.kdb_migrations IN ACCESS SHARE MODE;
-    RETURN (SELECT bool_and(to_regclass('kameleon.kdb_progress_' || e.entity) IS NOT NULL) FROM unnest(entities) AS e (entity));
+    FOR i IN 1 .. cardinality(calls) LOOP
+        progress := 'kameleon.kdb_progress_' || entities[i];
+        BEGIN
+            -- with the lock of a relation that it had none of comes the news of what was dropped
+            EXECUTE format('SELECT FROM %s', progress);
+            is_under_way := is_under_way AND (SELECT s.start_value = calls[i] FROM pg_sequence_parameters(progress::regclass) AS s);
+        EXCEPTION WHEN undefined_table THEN
+            is_under_way := false;
+        END;
+    END LOOP;
+    RETURN is_under_way;
 END
 $$;
 
--- The cutover, of all tables of a call at once.
+-- The cutover.
 CREATE OR REPLACE FUNCTION kameleon.switch_storage(migration kameleon.kdb_migrations) RETURNS float8
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    moving kameleon.kdb_entity_definitions[] := kameleon.moving_together((migration).call_id);
-    each kameleon.kdb_migrations;
+    moving kameleon.kdb_entity_definitions := kameleon.moving_entity(migration);
+    relations text[] := kameleon.storage_relations(moving);
 BEGIN
-    IF NOT kameleon.lock_briefly(kameleon.storage_relations(moving), 'ACCESS EXCLUSIVE', (migration).attempts, (migration).call_id)
-       OR NOT kameleon.lock_bodies(ARRAY(SELECT m.relid FROM unnest(moving) AS m)) THEN
+    PERFORM pg_stat_clear_snapshot();
+    IF clock_timestamp() - (migration).started_at < interval '300 ms'
+       AND EXISTS (SELECT FROM pg_stat_activity a
+                   WHERE a.datid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND a.pid <> pg_backend_pid()
+                     AND a.backend_type = 'client backend' AND a.xact_start IS NOT NULL) THEN
+        -- first the proxies shall hear of it, so that transaction blocks can put it off
+        RETURN 0.05;
+    END IF;
+    IF NOT kameleon.lock_briefly(relations, 'ACCESS EXCLUSIVE', (migration).attempts, (migration).call_id)
+       -- what it is tied to may have moved
+       OR relations <> kameleon.storage_relations(moving)
+       OR NOT kameleon.lock_bodies(ARRAY[moving.relid]) THEN
         RETURN kameleon.try_later(migration, 'waiting for transactions that use it, to switch');
     END IF;
-    PERFORM kameleon.refuse_other_ties((migration).call_id);
+    PERFORM kameleon.refuse_other_ties(migration);
     IF (migration).direction = 'shared' THEN
         PERFORM kameleon.refuse_other_shape(moving);
     END IF;
     -- What a SERIALIZABLE transaction has read is noted of the old storage: one that overlaps it, and has not used the entity
     -- yet, could write unnoticed to the new one. It is told to retry (40001), as after a move under a lock.
     UPDATE kameleon.kdb_entity_definitions e SET moved_by = pg_current_xact_id()
-    FROM kameleon.kdb_migrations m
-    WHERE m.call_id = (migration).call_id AND e.entity_id = m.entity_id
+    WHERE e.entity_id = moving.entity_id
       AND EXISTS (SELECT FROM pg_locks l
                   WHERE l.mode = 'SIReadLock' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-                    AND (l.relation = m.source OR l.relation IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = m.source)));
-    FOR each IN SELECT m.* FROM kameleon.kdb_migrations m WHERE m.call_id = (migration).call_id ORDER BY m.migration_id LOOP
-        PERFORM kameleon.refuse_other_files(each);
-        PERFORM kameleon.stop_capture(each.entity_id, each.source);
-    END LOOP;
+                    AND (l.relation = (migration).source OR l.relation IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = (migration).source)));
+    PERFORM kameleon.refuse_other_files(migration);
+    PERFORM kameleon.stop_capture(moving.entity_id, (migration).source);
     IF (migration).direction = 'dedicated' THEN
-        PERFORM kameleon.settle_dedicated(moving, (SELECT m.reason FROM kameleon.kdb_migrations m WHERE m.migration_id = (migration).call_id), 'MATERIALIZE ENTITY');
+        PERFORM kameleon.settle_dedicated(moving, (migration).reason, 'MATERIALIZE ENTITY');
     ELSE
-        PERFORM kameleon.settle_shared(moving, (SELECT m.reason FROM kameleon.kdb_migrations m WHERE m.migration_id = (migration).call_id), 'DEMATERIALIZE ENTITY');
+        PERFORM kameleon.settle_shared(moving, (migration).reason, 'DEMATERIALIZE ENTITY');
     END IF;
-    UPDATE kameleon.kdb_migrations m SET phase = 'done', finished_at = clock_timestamp(), updated_at = clock_timestamp(), requested = NULL WHERE m.call_id = (migration).call_id;
+    UPDATE kameleon.kdb_migrations m SET phase = 'done', finished_at = clock_timestamp(), updated_at = clock_timestamp(), requested = NULL WHERE m.migration_id = (migration).migration_id;
     PERFORM pg_notify('kameleon', 'migration');
     RETURN NULL;
 END
@@ -606,60 +595,57 @@ BEGIN
 END
 $$;
 
--- The shells hold their rows: nothing of ours stands for them any more. Documents, guards and shadows go.
-CREATE OR REPLACE FUNCTION kameleon.settle_dedicated(tied kameleon.kdb_entity_definitions[], reason text, tag text) RETURNS void
+-- The table holds its rows: nothing of ours stands for them any more. Documents, guard and shadows go.
+DROP FUNCTION IF EXISTS kameleon.settle_dedicated(kameleon.kdb_entity_definitions[], text, text);
+CREATE OR REPLACE FUNCTION kameleon.settle_dedicated(definition kameleon.kdb_entity_definitions, reason text, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    unproven oid[] := kameleon.unproven_foreign_keys(tied);
-    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
-    definition kameleon.kdb_entity_definitions;
-    why text;
+    entity int := (definition).entity_id;
+    relation oid := (definition).relid;
+    proven oid[] := kameleon.proven_foreign_keys(definition);
+    views oid[] := kameleon.views_over(ARRAY[relation]);
 BEGIN
     PERFORM kameleon.drop_shadows(views);
-    PERFORM kameleon.drop_documents(tied);
-    FOREACH definition IN ARRAY tied LOOP
-        why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
-                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
-        PERFORM kameleon.lift_guard(definition.entity_id), kameleon.lift_filling(definition.entity_id);
-        UPDATE kameleon.kdb_entity_definitions e
-        SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1, shell_filled = false, reason = why
-        WHERE e.entity_id = definition.entity_id;
-        PERFORM kameleon.log_change(definition.entity_id, tag, why);
-        PERFORM kameleon.notify_session(definition.entity_id::text);
-        RAISE NOTICE 'table "%" is now kept in dedicated storage: %', definition.entity_name, why;
-    END LOOP;
-    PERFORM kameleon.prove_foreign_keys(unproven);
+    PERFORM kameleon.drop_documents(definition);
+    PERFORM kameleon.lift_guard(entity), kameleon.lift_filling(entity);
+    UPDATE kameleon.kdb_entity_definitions e
+    SET storage_mode = 'dedicated', generation = e.generation + 1, storage_generation = e.storage_generation + 1, shell_filled = false, reason = settle_dedicated.reason
+    WHERE e.entity_id = entity;
+    PERFORM kameleon.log_change(entity, tag, reason);
+    PERFORM kameleon.notify_session(entity::text);
+    RAISE NOTICE 'table "%" is now kept in dedicated storage: %', (definition).entity_name, reason;
+    PERFORM kameleon.wake_foreign_keys(relation, proven);
+    PERFORM kameleon.sync_foreign_keys(ARRAY[entity], proven => proven);
     PERFORM kameleon.make_shadows(views);
-    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    PERFORM kameleon.make_bodies(views || relation);
 END
 $$;
 
--- The documents hold the rows: the tables are shells from now on.
-CREATE OR REPLACE FUNCTION kameleon.settle_shared(tied kameleon.kdb_entity_definitions[], reason text, tag text) RETURNS void
+-- The documents hold the rows: the table is a shell from now on.
+DROP FUNCTION IF EXISTS kameleon.settle_shared(kameleon.kdb_entity_definitions[], text, text);
+CREATE OR REPLACE FUNCTION kameleon.settle_shared(definition kameleon.kdb_entity_definitions, reason text, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    views oid[] := kameleon.views_over(ARRAY(SELECT t.relid FROM unnest(tied) AS t));
-    definition kameleon.kdb_entity_definitions;
-    why text;
+    entity int := (definition).entity_id;
+    relation oid := (definition).relid;
+    proven oid[] := kameleon.proven_foreign_keys(definition);
+    views oid[] := kameleon.views_over(ARRAY[relation]);
 BEGIN
-    FOREACH definition IN ARRAY tied LOOP
-        why := CASE WHEN definition.entity_id = tied[1].entity_id THEN reason
-                    ELSE format('a foreign key ties it to "%s"', tied[1].entity_name) END;
-        EXECUTE format('DROP STATISTICS kameleon.%I', 'kdb_unfinished_' || definition.entity_id);
-        PERFORM kameleon.empty_table(definition.relid::regclass);
-        UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', generation = e.generation + 1, reason = why WHERE e.entity_id = definition.entity_id;
-        PERFORM kameleon.sync_owner(definition.entity_id);
-        PERFORM kameleon.sync_grants(definition.entity_id);
-        PERFORM kameleon.always_fire(definition.entity_id);
-        PERFORM kameleon.set_guard(definition.entity_id);
-        PERFORM kameleon.depend_silently(d.classid, d.objid) FROM kameleon.storage_objects(definition.entity_id) AS d;
-        PERFORM kameleon.log_change(definition.entity_id, tag, why);
-        PERFORM kameleon.notify_session(definition.entity_id::text);
-        RAISE NOTICE 'table "%" is now kept in shared storage: %', definition.entity_name, why;
-    END LOOP;
+    EXECUTE format('DROP STATISTICS kameleon.%I', 'kdb_unfinished_' || entity);
+    PERFORM kameleon.empty_table(relation::regclass);
+    UPDATE kameleon.kdb_entity_definitions e SET storage_mode = 'shared', generation = e.generation + 1, reason = settle_shared.reason WHERE e.entity_id = entity;
+    PERFORM kameleon.sync_owner(entity);
+    PERFORM kameleon.sync_grants(entity);
+    PERFORM kameleon.always_fire(entity);
+    PERFORM kameleon.set_guard(entity);
+    PERFORM kameleon.depend_silently(d.classid, d.objid) FROM kameleon.storage_objects(entity) AS d;
+    PERFORM kameleon.log_change(entity, tag, reason);
+    PERFORM kameleon.notify_session(entity::text);
+    RAISE NOTICE 'table "%" is now kept in shared storage: %', (definition).entity_name, reason;
+    PERFORM kameleon.sync_foreign_keys(ARRAY[entity], proven => proven);
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
-    PERFORM kameleon.make_bodies(views || ARRAY(SELECT t.relid FROM unnest(tied) AS t));
+    PERFORM kameleon.make_bodies(views || relation);
 END
 $$;
 
@@ -679,7 +665,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     each kameleon.kdb_migrations;
-    built kameleon.kdb_entity_definitions[];
+    built kameleon.kdb_entity_definitions;
     relations text[] := ARRAY(SELECT c.oid::regclass::text FROM kameleon.kdb_migrations m JOIN pg_class c ON c.oid IN (m.source, m.target) WHERE m.call_id = call ORDER BY c.oid = m.target, c.oid);
 BEGIN
     IF cardinality(relations) > 0 AND (error IS NULL OR briefly) AND NOT kameleon.lock_briefly(relations, 'ACCESS EXCLUSIVE') THEN
@@ -695,13 +681,13 @@ BEGIN
             PERFORM kameleon.empty_table(each.target::regclass), kameleon.lift_filling(each.entity_id), kameleon.let_scan(each.target, false);
         END IF;
     END LOOP;
-    SELECT array_agg(e) INTO built
+    SELECT e.* INTO built
     FROM kameleon.kdb_migrations m JOIN kameleon.kdb_entity_definitions e USING (entity_id)
     WHERE m.call_id = call AND m.finished_at IS NULL AND m.direction = 'shared' AND kameleon.child_name(e) IS NOT NULL;
-    IF built IS NOT NULL THEN
+    IF built.entity_id IS NOT NULL THEN
         PERFORM kameleon.drop_documents(built);
-        UPDATE kameleon.kdb_entity_definitions e SET storage_generation = e.storage_generation + 1 FROM unnest(built) AS b WHERE e.entity_id = b.entity_id;
-        PERFORM kameleon.sync_fields(b.entity_id, b.relid) FROM unnest(built) AS b JOIN pg_class c ON c.oid = b.relid;
+        UPDATE kameleon.kdb_entity_definitions e SET storage_generation = e.storage_generation + 1 WHERE e.entity_id = built.entity_id;
+        PERFORM kameleon.sync_fields(built.entity_id, built.relid) FROM pg_class c WHERE c.oid = built.relid;
     END IF;
     UPDATE kameleon.kdb_migrations m
     SET phase = CASE m.requested WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, error = coalesce(m.error, undo_migration.error),

@@ -90,6 +90,7 @@ DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     own_reason text := coalesce(current_setting('kameleon.reason', true), '');
     definition kameleon.kdb_entity_definitions;
+    tied name;
 BEGIN
     PERFORM kameleon.lock_own_table(entity_name, relation);
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation FOR UPDATE;
@@ -104,6 +105,14 @@ BEGIN
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
     PERFORM kameleon.refuse_while_moving(definition.entity_id);
+    -- what documents refer to, or refer to by the foreign keys of a table, is an entity
+    SELECT f.entity_name INTO tied FROM kameleon.foreign_keys_of(relation) AS k
+    JOIN kameleon.kdb_entity_definitions f ON f.relid IN (k.conrelid, k.confrelid) AND f.storage_mode = 'shared' LIMIT 1;
+    IF tied IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('cannot forget table "%s": a foreign key ties it to table "%s", whose rows are kept in shared storage', definition.entity_name, tied),
+            HINT = format('CALL kameleon.materialize_entity(%L) first.', tied);
+    END IF;
     PERFORM set_config('kameleon.reason', coalesce(reason, own_reason), true);
     PERFORM kameleon.log_change(definition.entity_id, 'FORGET ENTITY');
     -- as for a table that is dropped: nothing will be known of it from now on
@@ -116,11 +125,11 @@ BEGIN
 END
 $$;
 
--- A table that is no entity and has a foreign key to this one: PostgreSQL would find no rows to check it against.
+-- A table that has a foreign key to this one which cannot refer to documents.
 CREATE OR REPLACE FUNCTION kameleon.plain_referrer(relation oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('table "%s", which is not an entity, references it', c.relname)
+    SELECT format(CASE c.relkind WHEN 'p' THEN 'partitioned table "%s" references it' ELSE 'table "%s", which is not an entity, references it' END, c.relname)
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-    WHERE k.contype = 'f' AND k.confrelid = relation AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = k.conrelid)
-    ORDER BY c.relname LIMIT 1
+    WHERE k.contype = 'f' AND k.confrelid = relation AND k.connamespace <> 'kameleon'::regnamespace AND NOT kameleon.may_be_tied(k.conrelid)
+    ORDER BY c.relkind <> 'p', c.relname LIMIT 1
 $$;

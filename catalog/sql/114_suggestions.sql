@@ -27,7 +27,6 @@ DECLARE
     seen record;
     longest int;
     shown text;
-    tied text[];
     can_be_shared boolean := false;
 BEGIN
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
@@ -97,7 +96,7 @@ BEGIN
 
     IF way_back AND definition.storage_mode = 'dedicated' THEN
         BEGIN
-            PERFORM kameleon.refuse_obstacles(ARRAY(SELECT t FROM kameleon.tied_entities(definition.relid, 'dedicated') AS t));
+            PERFORM kameleon.refuse_obstacles(definition.relid);
             RAISE EXCEPTION USING ERRCODE = 'KDB09', MESSAGE = 'nothing stands in the way';
         EXCEPTION
             WHEN SQLSTATE 'KDB09' THEN
@@ -110,11 +109,10 @@ BEGIN
     -- for this one moment, the names as the session would write them
     PERFORM set_config('search_path', path, true);
     shown := definition.relid::regclass::text;
-    tied := ARRAY(SELECT t.relid::regclass::text FROM kameleon.tied_entities(definition.relid, definition.storage_mode) AS t WHERE t.relid <> definition.relid);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN json_build_object(
         'name', shown, 'storage_mode', definition.storage_mode, 'rows', total, 'row_us', row_us, 'document_us', greatest(document_us, row_us),
-        'tested_us', CASE WHEN tested_us IS NOT NULL THEN greatest(tested_us, row_us) END, 'sampled', found, 'distinct', estimates, 'frequent', frequent, 'unfit', unfit, 'tied_to', tied,
+        'tested_us', CASE WHEN tested_us IS NOT NULL THEN greatest(tested_us, row_us) END, 'sampled', found, 'distinct', estimates, 'frequent', frequent, 'unfit', unfit,
         'quoted', (SELECT coalesce(json_object_agg(f.field_name, quote_ident(f.field_name)), '{}') FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped),
         'indexes', (SELECT coalesce(json_agg(kameleon.index_keys(x)), '[]')
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam

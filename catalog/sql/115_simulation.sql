@@ -3,11 +3,12 @@
 -- It runs with the caller's rights, so it reads what the caller may read, and calls functions of others as the caller
 -- would. Everything that it makes is temporary, and undone before it returns. What is measured runs read-only.
 
--- What has to be known of an entity: the tables that would move with it, their views, and their foreign keys.
+-- What has to be known of an entity: itself, and the entities that foreign keys tie to it, which stay where they are.
 CREATE OR REPLACE FUNCTION kameleon.simulation_plan(relation regclass, entity_name text) RETURNS json
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
+    tables kameleon.kdb_entity_definitions[];
     forbidden name;
 BEGIN
     IF relation IS NULL THEN
@@ -22,15 +23,20 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('table "%s" is kept in dedicated storage already', definition.entity_name),
             HINT = 'There is nothing to be gained by moving it there.';
     END IF;
-    SELECT t.entity_name INTO forbidden FROM kameleon.tied_entities(relation) AS t
+    tables := ARRAY(SELECT e FROM kameleon.kdb_entity_definitions e
+                    WHERE e.relid IN (SELECT unnest(ARRAY[relation::oid, k.conrelid, k.confrelid]) FROM kameleon.foreign_keys_of(relation) AS k UNION SELECT relation)
+                    ORDER BY e.relid <> relation, e.entity_id);
+    SELECT t.entity_name INTO forbidden FROM unnest(tables) AS t
     WHERE NOT has_table_privilege(kameleon.acting_role(), t.relid, 'SELECT') ORDER BY t.relid <> relation LIMIT 1;
     IF forbidden IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('permission denied for table %s', forbidden),
             HINT = 'To measure, rows are read: of the table, and of those that foreign keys tie to it.';
     END IF;
     RETURN json_build_object(
-        'tables', (SELECT json_agg(json_build_object('entity', t.entity_id, 'name', t.entity_name, 'relid', t.relid::bigint) ORDER BY t.relid <> relation, t.entity_id)
-                   FROM kameleon.tied_entities(relation) AS t),
+        'tables', (SELECT json_agg(json_build_object('entity', t.entity_id, 'name', t.entity_name, 'relid', t.relid::bigint,
+                                                      'rows', CASE t.storage_mode WHEN 'shared' THEN format('kameleon.%I', 'kdb_read_' || t.entity_id) ELSE t.relid::regclass::text END)
+                                    ORDER BY t.relid <> relation, t.entity_id)
+                   FROM unnest(tables) AS t),
         'keys', (SELECT coalesce(json_agg(json_build_object(
                     'from', f.entity_id, 'to', g.entity_id, 'name', k.conname,
                     'columns', ARRAY(SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, number) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.number),
@@ -38,7 +44,7 @@ BEGIN
                  FROM pg_constraint k
                  JOIN kameleon.kdb_entity_definitions f ON f.relid = k.conrelid
                  JOIN kameleon.kdb_entity_definitions g ON g.relid = k.confrelid
-                 WHERE k.contype = 'f' AND relation IN (k.conrelid, k.confrelid) AND k.conrelid <> k.confrelid));
+                 WHERE k.contype = 'f' AND k.connamespace <> 'kameleon'::regnamespace AND relation IN (k.conrelid, k.confrelid) AND k.conrelid <> k.confrelid));
 END
 $$;
 
@@ -75,16 +81,21 @@ BEGIN
             HINT = 'It changes nothing, but makes a temporary copy to measure on.';
     END IF;
     BEGIN
-        -- the copies: temporary tables with the shells' indexes
+        -- the copy: a temporary table with the shell's indexes; the others are what they are on both sides
         FOR each IN
-            SELECT (t ->> 'entity')::int AS entity, t ->> 'name' AS name, (t ->> 'relid')::oid::regclass AS shell FROM json_array_elements(plan -> 'tables') AS t
+            SELECT (t ->> 'entity')::int AS entity, t ->> 'name' AS name, (t ->> 'relid')::oid::regclass AS shell, t ->> 'rows' AS rows FROM json_array_elements(plan -> 'tables') AS t
         LOOP
             -- at most as many rows as there is time to copy: two fifths of the budget for all tables, as a few rows tell
             probed := clock_timestamp();
-            EXECUTE format('SELECT count(r) FROM (SELECT * FROM kameleon.kdb_read_%s LIMIT 1000) AS r', each.entity) INTO total;
+            EXECUTE format('SELECT count(r) FROM (SELECT * FROM %s LIMIT 1000) AS r', each.rows) INTO total;
             row_seconds := 4 * extract(epoch FROM clock_timestamp() - probed) / greatest(total, 1);
             most := least(max_rows, greatest(100, extract(epoch FROM budget) * 0.4 / json_array_length(plan -> 'tables') / greatest(row_seconds, 1e-6)))::int;
-            EXECUTE format('SELECT count(*) FROM (SELECT FROM kameleon.kdb_read_%s LIMIT %s) AS r', each.entity, most::bigint + 1) INTO total;
+            EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT %s) AS r', each.rows, most::bigint + 1) INTO total;
+            IF each.entity <> own THEN
+                EXECUTE format('CREATE TEMPORARY VIEW kdb_side_%s AS SELECT * FROM %s%s', each.entity, each.rows, CASE WHEN total > most THEN format(' LIMIT %s', most) ELSE '' END);
+                EXECUTE format('CREATE TEMPORARY VIEW kdb_copied_%s AS SELECT * FROM %s%s', each.entity, each.rows, CASE WHEN total > most THEN format(' LIMIT %s', most) ELSE '' END);
+                CONTINUE;
+            END IF;
             kept_rows := least(total, most);
             SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns
             FROM pg_attribute a WHERE a.attrelid = each.shell AND a.attnum > 0 AND NOT a.attisdropped;
@@ -98,11 +109,9 @@ BEGIN
                 EXECUTE format('CREATE TEMPORARY VIEW kdb_side_%s AS SELECT * FROM kameleon.kdb_read_%1$s', each.entity);
                 EXECUTE format('CREATE TEMPORARY VIEW kdb_copied_%s AS SELECT * FROM kdb_copy_%1$s', each.entity);
             END IF;
-            IF each.entity = own THEN
-                copied := kept_rows;
-                IF total > most THEN
-                    share := most / greatest(kameleon.estimated_rows(relation), most::float8 + 1);
-                END IF;
+            copied := kept_rows;
+            IF total > most THEN
+                share := most / greatest(kameleon.estimated_rows(relation), most::float8 + 1);
             END IF;
         END LOOP;
 
@@ -236,7 +245,7 @@ BEGIN
         IF found.entity IS NULL OR filled ~* format('%s"?\s*=\s*any', column_of) THEN
             RETURN NULL;
         END IF;
-        EXECUTE format('SELECT quote_literal(c.%I::text) FROM (SELECT * FROM kdb_copy_%s LIMIT 1000) AS c WHERE c.%1$I IS NOT NULL LIMIT 1', found.attname, found.entity) INTO value;
+        EXECUTE format('SELECT quote_literal(c.%I::text) FROM (SELECT * FROM kdb_side_%s LIMIT 1000) AS c WHERE c.%1$I IS NOT NULL LIMIT 1', found.attname, found.entity) INTO value;
         IF value IS NULL THEN
             RETURN NULL;
         END IF;

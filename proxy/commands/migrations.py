@@ -58,7 +58,7 @@ def materialize(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move an entity's rows into its own table, with those of all that foreign keys tie to it. Ctrl-C undoes it."""
+    """Move an entity's rows into its own table. Ctrl-C undoes it."""
     _move("dedicated", name, reason, batch_size, timeout, server_dsn(dsn, config), as_json)
 
 
@@ -71,7 +71,7 @@ def dematerialize(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move an entity's rows into shared storage, with those of all that foreign keys tie to it. Ctrl-C undoes it."""
+    """Move an entity's rows into shared storage. Ctrl-C undoes it."""
     _move("shared", name, reason, batch_size, timeout, server_dsn(dsn, config), as_json)
 
 

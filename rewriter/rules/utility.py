@@ -11,9 +11,11 @@ from rewriter.statement import Statement
 def truncate(statement: Statement) -> None:
     """TRUNCATE a, orders  ->  TRUNCATE a, ONLY orders
 
-    A trigger of the shell empties the documents; ONLY keeps the guard, its child, out of it.
+    A trigger of the shell empties the documents; ONLY keeps the guard, its child, out of it. Documents that may refer
+    to the rows of a table are named as well.
     """
     first = 2 if statement.word(1) == "table" else 1
+    has_table = any(_is_dedicated(statement, start) for start, _ in statement.items(first, len(statement.tokens)))
     for start, end in statement.items(first, len(statement.tokens)):
         is_only = statement.word(start) == "only"
         entity, chain = _entity(statement, start + (1 if is_only else 0))
@@ -21,8 +23,17 @@ def truncate(statement: Statement) -> None:
             continue
         if not is_only:
             statement.insert_before(start, "ONLY ")
+        last = chain.end - 1
         if chain.end < end and statement.word(chain.end) == "*":
             statement.replace(chain.end, chain.end + 1, "")
+        if has_table and entity.foreign_keys:
+            statement.insert_after(last, f", ONLY {entity.child_name}")
+
+
+def _is_dedicated(statement: Statement, token: int) -> bool:
+    chain = statement.chain(token + (1 if statement.word(token) == "only" else 0))
+    entity = statement.resolver.entity(statement.parts(chain)) if chain is not None else None
+    return entity is not None and not entity.is_shared
 
 
 def lock(statement: Statement) -> None:

@@ -247,7 +247,7 @@ def test_tables_of_one_command_may_refer_to_each_other(catalog: CatalogDatabase)
     assert len(between_documents(session)) == 1
 
 
-def test_what_a_dedicated_table_refers_to_becomes_dedicated(catalog: CatalogDatabase) -> None:
+def test_what_a_table_that_is_no_entity_refers_to_becomes_dedicated(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     session.execute("CREATE TABLE top (id int PRIMARY KEY)")
     session.execute("CREATE TABLE middle (id int PRIMARY KEY REFERENCES top)")
@@ -258,11 +258,11 @@ def test_what_a_dedicated_table_refers_to_becomes_dedicated(catalog: CatalogData
     session.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
     # past the proxy, by somebody who knows nothing of Kameleon
     other = catalog.session("RESET kameleon.default_storage")
-    other.execute("CREATE TABLE plain (id int REFERENCES middle)")
-    assert storage(session) == {"top": "dedicated", "middle": "dedicated", "apart": "shared"}
+    other.execute("CREATE TABLE plain (id int PRIMARY KEY REFERENCES middle)")
+    assert storage(session) == {"top": "shared", "middle": "dedicated", "apart": "shared"}
     assert rows(session, "SELECT * FROM middle") == [(1,)]
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         session.execute("INSERT INTO plain VALUES (2)")
-    session.execute("CREATE TABLE refers (id int REFERENCES top)")
+    session.execute("CREATE TABLE refers (id int REFERENCES plain)")
     assert storage(session)["refers"] == "dedicated"
-    assert any("refers" in notice and "not in shared storage" in notice for notice in notices)
+    assert any("refers" in notice and "partitioned, or no entity" in notice for notice in notices)

@@ -68,8 +68,8 @@ def test_a_routine_of_dedicated_tables_runs_what_was_written(session: psycopg.Co
     session.execute("CREATE FUNCTION pets(i int) RETURNS bigint RETURN (SELECT count(*) FROM pet WHERE owner = i)")
     tree = rows(session, "SELECT md5(kameleon.written_body('named'::regproc)::text)")
     session.execute(move.format("materialize" if "CALL" in move else "dedicate").encode())
-    assert rows(session, MODES) == [("person", "dedicated"), ("pet", "dedicated")]
-    assert rows(session, TWINS) == [(0,)]
+    assert rows(session, MODES) == [("person", "dedicated"), ("pet", "shared")]
+    assert rows(session, TWINS) == [(1,)]
     assert rows(session, RUNS.format("named")) == [(body, body)]
     assert rows(session, "SELECT md5(prosqlbody::text) FROM pg_proc WHERE proname = 'named'") == tree
     assert rows(session, "SELECT named(1), pets(1)") == [("Ada", 0)]

@@ -159,7 +159,7 @@ async def test_relationships(connection: Any, client: Any) -> None:
         await engine.add_relationship(made_by)
 
 
-async def test_a_foreign_key_makes_both_sides_dedicated_where_one_is(connection: Any, client: Any) -> None:
+async def test_a_foreign_key_between_a_shared_and_a_dedicated_entity(connection: Any, client: Any) -> None:
     engine, manager = SchemaEngine(connection), DedicatedTableManager(connection)
     await engine.create_entity("maker", PERSON)
     await manager.create_dedicated_table("car", [NewField("id", "int", primary_key=True), NewField("maker", "int")])
@@ -168,9 +168,13 @@ async def test_a_foreign_key_makes_both_sides_dedicated_where_one_is(connection:
     await client.execute("INSERT INTO car VALUES (7, 1)")
     made_by = Relationship("made_by", "car", ("maker",), "public.maker")
     await manager.add_foreign_key(made_by)
-    assert await storages(client) == {"maker": "dedicated", "car": "dedicated"}
+    assert await storages(client) == {"maker": "shared", "car": "dedicated"}
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await client.execute("DELETE FROM maker")
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await client.execute("INSERT INTO car VALUES (8, 2)")
+    await manager.create_dedicated_table("maker")
+    assert await storages(client) == {"maker": "dedicated", "car": "dedicated"}
     with pytest.raises(asyncpg.DependentObjectsStillExistError):
         await manager.drop_dedicated_table("maker")
     await manager.remove_foreign_key(made_by)

@@ -213,6 +213,11 @@ def test_past_the_proxy_it_is_an_ordinary_table(
             )
         return outputs
 
+    # while the table that it refers to is kept in documents, too
+    for command in (("pg_dump", "--table=car", "-d"), ("psql", "-Xc", "\\d+ car", "-c", "\\dp car", "-d")):
+        native_told, our_told = told(*command)
+        assert our_told == native_told
+    session.execute("CALL kameleon.materialize_entity('maker')")
     native_dump, our_dump = told("pg_dump", "--table=car", "--table=maker", "-d")
     assert our_dump == native_dump
     native_shown, our_shown = told("psql", "-Xc", "\\d+ car", "-c", "\\d maker", "-c", "\\dp car", "-d")

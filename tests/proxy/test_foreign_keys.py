@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -96,11 +97,34 @@ def _run(dsn: str, level: str, seconds: float) -> Counter[str]:
     return sum(counts, Counter[str]())
 
 
-def _check(dsn: str, level: str, seconds: float) -> None:
+def _move(dsn: str, table: str, stop: threading.Event, moved: list[str]) -> None:
+    """There and back, again and again, and at the end there."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        while True:
+            connection.execute(f"CALL kameleon.materialize_entity('{table}')".encode())
+            moved.append(f"{table} there")
+            if stop.is_set():
+                return
+            connection.execute(f"CALL kameleon.dematerialize_entity('{table}')".encode())
+            moved.append(f"{table} back")
+
+
+def _check(dsn: str, level: str, seconds: float, dedicated: Sequence[str] = (), moving: Sequence[str] = ()) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         for statement in TABLES.strip().split(";\n"):
             connection.execute(statement.encode())
+        for table in dedicated:
+            connection.execute(f"CALL kameleon.materialize_entity('{table}')".encode())
+    stop = threading.Event()
+    moved: list[str] = []
+    movers = [threading.Thread(target=_move, args=(dsn, table, stop, moved)) for table in moving]
+    for mover in movers:
+        mover.start()
     counts = _run(dsn, level, seconds)
+    stop.set()
+    for mover in movers:
+        mover.join()
+    assert len(moved) >= 2 * len(moving), moved
     assert counts["done"] > 0 and counts["23503"] > 0, counts
     assert counts.keys() <= EXPECTED[level] | {"done"}, counts
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -116,6 +140,32 @@ def _check(dsn: str, level: str, seconds: float) -> None:
 def test_no_orphans(level: str, database: Database) -> None:
     _check(database.proxied, level, 4)
     _check_documents(database)
+
+
+@pytest.mark.parametrize("dedicated", [("parent",), CHILDREN, ("gone", "late")], ids="+".join)
+def test_no_orphans_between_tables_and_documents(dedicated: Sequence[str], database: Database) -> None:
+    _check(database.proxied, "READ COMMITTED", 3, dedicated)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dedicated", [("parent",), CHILDREN, ("gone", "late")], ids="+".join)
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_orphans_between_tables_and_documents_in_a_long_run(
+    level: str, dedicated: Sequence[str], database: Database
+) -> None:
+    _check(database.proxied, level, 40, dedicated)
+
+
+@pytest.mark.parametrize("moving", [("parent",), ("gone", "late")], ids="+".join)
+def test_no_orphans_while_tables_move(moving: Sequence[str], database: Database) -> None:
+    _check(database.proxied, "READ COMMITTED", 4, moving=moving)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dedicated", [(), ("kept", "nulled")], ids=["shared", "kept+nulled"])
+def test_no_orphans_while_all_tables_move_in_a_long_run(dedicated: Sequence[str], database: Database) -> None:
+    """Each by itself: their foreign keys are at times between tables, at times between documents, at times mixed."""
+    _check(database.proxied, "READ COMMITTED", 90, dedicated, moving=("parent", "gone", "late"))
 
 
 @pytest.mark.slow

@@ -26,13 +26,13 @@ from tests.playbook import (
 
 INSERT = b"INSERT INTO orders VALUES (1)"
 INSERT_3 = b"INSERT INTO kameleon.kdb_insert_17_3 AS orders VALUES (1)"
-PUT_OFF = "SELECT kameleon.put_off_switches('{5}', '{17,18}')"
+PUT_OFF = "SELECT kameleon.put_off_switches('{5}', '{17}')"
 YES, NO = answered("t", IN_TRANSACTION), answered("f", IN_TRANSACTION)
 
 
 def in_block(*, does: bytes | None = b"SELECT 1") -> Playbook:
     script = playbook(entity())
-    script.store.moves = (Move(5, (17, 18), frozenset({"orders", "items"})),)
+    script.store.moves = (Move(5, 17, frozenset({"orders", "items"})),)
     script.client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
     if does is not None:
         script.client(Query(does)).upstream(done("SELECT 1"), IN_TRANSACTION)
@@ -71,7 +71,7 @@ def test_what_is_parsed_and_what_was_parsed_before():
     script.client(*cycle).to_upstream(asked(PUT_OFF)).upstream(YES).to_upstream(Parse(b"", INSERT_3), *cycle[1:])
 
     script = playbook(entity()).client(Parse(b"s", INSERT), SYNC).upstream(PARSE_COMPLETE, READY)
-    script.store.moves = (Move(5, (17, 18), frozenset({"orders"})),)
+    script.store.moves = (Move(5, 17, frozenset({"orders"})),)
     script.client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
     script.client(Query(b"SELECT 1")).upstream(done("SELECT 1"), IN_TRANSACTION)
     script._sent_to_upstream.clear()
@@ -94,6 +94,17 @@ def test_one_that_has_switched_meanwhile():
     script = in_block().client(Query(INSERT)).to_upstream(asked(PUT_OFF)).upstream(NO)
     assert script.shell.refreshes == 1
     script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
+    script.to_upstream(Query(INSERT.replace(b"orders", b"kameleon.kdb_insert_17_4 AS orders")))
+
+
+def test_one_that_has_switched_meanwhile_and_comes_back():
+    """The next move of the same table may have begun."""
+    script = in_block().client(Query(INSERT)).to_upstream(asked(PUT_OFF))
+    script.store.moves = (Move(6, 17, frozenset({"orders"})),)
+    script.upstream(NO)
+    script.refreshed(entity(generation=4))
+    script.to_upstream(asked("SELECT kameleon.put_off_switches('{6}', '{17}')")).upstream(YES)
+    script.to_upstream(question()).upstream(answer(ready=IN_TRANSACTION))
     script.to_upstream(Query(INSERT.replace(b"orders", b"kameleon.kdb_insert_17_4 AS orders")))
 
 
@@ -120,6 +131,6 @@ def test_not_for_the_first_of_a_block():
 
 def test_not_outside_of_blocks():
     script = playbook(entity())
-    script.store.moves = (Move(5, (17, 18), frozenset({"orders"})),)
+    script.store.moves = (Move(5, 17, frozenset({"orders"})),)
     script.client(Query(INSERT)).to_upstream(Query(INSERT_3))
     script.client(Close(83, b"s"), SYNC).to_upstream(Close(83, b"s"), SYNC)

@@ -1,4 +1,4 @@
--- Foreign keys between tables of which one keeps its own rows: all that they tie become dedicated.
+-- Foreign keys to and from tables that keep their own rows: unlogged, partitioned.
 set client_min_messages = 'warning';
 create table parent (id int primary key, note text);
 insert into parent values (1, 'x'), (2, 'y');
