@@ -414,7 +414,6 @@ BEGIN
                                  THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = command.objid) ELSE command.objid END;
         ELSIF command.command_tag = 'REINDEX' THEN
             PERFORM kameleon.reindex_documents(command.objid);
-            PERFORM kameleon.follow_reindex(command.objid);
         ELSIF command.object_type = 'index' THEN
             SELECT e.entity_id INTO entity FROM kameleon.kdb_entity_definitions e
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);

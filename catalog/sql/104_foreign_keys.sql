@@ -475,6 +475,10 @@ DECLARE
     details text;
     unready int;
 BEGIN
+    -- REINDEX CONCURRENTLY, of which nobody is told before PostgreSQL 17, makes an index of another OID
+    UPDATE pg_constraint c SET conindid = d.conindid
+    FROM pg_constraint d
+    WHERE c.contype = 'f' AND c.connamespace = 'kameleon'::regnamespace AND d.oid = c.conparentid AND c.confrelid = d.confrelid AND c.conindid <> d.conindid;
     -- all first: what is built anew lets go of its foreign keys
     FOR unready IN
         SELECT DISTINCT e.entity_id
@@ -559,15 +563,6 @@ BEGIN
         PERFORM kameleon.notify_session(referring::text);
     END IF;
 END
-$$;
-
--- REINDEX CONCURRENTLY makes an index of another OID.
-CREATE OR REPLACE FUNCTION kameleon.follow_reindex(index_oid oid) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    UPDATE pg_constraint c SET conindid = declared.conindid
-    FROM pg_constraint declared
-    WHERE declared.contype = 'f' AND declared.conindid = index_oid AND c.conparentid = declared.oid AND c.connamespace = 'kameleon'::regnamespace
-      AND c.confrelid = declared.confrelid
 $$;
 
 -- TRUNCATE asks which foreign keys refer to a table, unless the table has no triggers at all. That was asked of the shells,

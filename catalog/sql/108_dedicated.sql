@@ -100,11 +100,11 @@ END
 $$;
 
 DROP FUNCTION IF EXISTS kameleon.tied_entities(oid, text);
--- Whether a foreign key may tie a table to documents: PostgreSQL keeps one of, or to, a partitioned table for each partition.
+-- Whether a foreign key may tie a table to documents: PostgreSQL keeps one of, or to, a partitioned table for each partition as well.
 CREATE OR REPLACE FUNCTION kameleon.may_be_tied(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid
-                   WHERE e.relid = relation AND c.relkind = 'r' AND NOT c.relispartition)
+                   WHERE e.relid = relation AND c.relkind = 'r')
 $$;
 
 -- Moves the rows of a shared entity into the table itself. `tag`: the command that asks for it, `reason`: why, as the end of the

@@ -90,7 +90,7 @@ DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     own_reason text := coalesce(current_setting('kameleon.reason', true), '');
     definition kameleon.kdb_entity_definitions;
-    tied name;
+    tied kameleon.kdb_entity_definitions;
 BEGIN
     PERFORM kameleon.lock_own_table(entity_name, relation);
     SELECT e.* INTO definition FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation FOR UPDATE;
@@ -105,13 +105,12 @@ BEGIN
     END IF;
     PERFORM set_config('kameleon.internal', 'on', true);
     PERFORM kameleon.refuse_while_moving(definition.entity_id);
-    -- what documents refer to, or refer to by the foreign keys of a table, is an entity
-    SELECT f.entity_name INTO tied FROM kameleon.foreign_keys_of(relation) AS k
+    SELECT f.* INTO tied FROM kameleon.foreign_keys_of(relation) AS k
     JOIN kameleon.kdb_entity_definitions f ON f.relid IN (k.conrelid, k.confrelid) AND f.storage_mode = 'shared' LIMIT 1;
-    IF tied IS NOT NULL THEN
+    IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('cannot forget table "%s": a foreign key ties it to table "%s", whose rows are kept in shared storage', definition.entity_name, tied),
-            HINT = format('CALL kameleon.materialize_entity(%L) first.', tied);
+            MESSAGE = format('cannot forget table "%s": a foreign key ties it to table "%s", whose rows are kept in shared storage', definition.entity_name, tied.entity_name),
+            HINT = format('CALL kameleon.materialize_entity(%L) first.', format('%I.%I', tied.schema_name, tied.entity_name));
     END IF;
     PERFORM set_config('kameleon.reason', coalesce(reason, own_reason), true);
     PERFORM kameleon.log_change(definition.entity_id, 'FORGET ENTITY');
