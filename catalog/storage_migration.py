@@ -5,7 +5,6 @@
 
 The move itself is `CALL kameleon.materialize_entity(...)`, on a connection of its own; PostgreSQL does it, and others
 read and write the entity meanwhile. A second connection reads `kameleon.migrations`, where any client can follow it.
-Entities that foreign keys tie to each other move in one call; numbers are of all of them together.
 """
 
 from __future__ import annotations
