@@ -11,8 +11,9 @@ ARGS   ?=
 serve: $(VENV)/.ready
 	@exec $(BIN)/kameleon serve $(ARGS)
 
+# Two at a time, whole files: most of them share servers, and each waits for its servers and clients half the time.
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -152,7 +152,10 @@ def test_time_is_the_servers_own(logging_postgres, logging_proxy, form, table):
         label = f"{form.__name__}_{table}_{attempt}"
         with psycopg.connect(logging_proxy.url(user=SUPERUSER), autocommit=True) as connection:
             form(connection, f"SELECT pg_sleep(0.15) AS {label} FROM {table}")
-        calls, slowest = recorded(logging_postgres, logging_proxy.dsn.dbname, label)
+        try:
+            calls, slowest = recorded(logging_postgres, logging_proxy.dsn.dbname, label)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{logging_proxy.log}") from None
         assert calls == 1
         differences.append(abs(slowest - logged(logging_postgres, label)))
         if differences[-1] < 2:
