@@ -151,6 +151,7 @@ class StoreRegistry:
         self._databases: dict[str, Database | None] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._sessions: Counter[str] = Counter()
+        self._closing: dict[str, asyncio.TimerHandle] = {}
         #: What databases that were closed since had counted.
         self._past: Counter[str] = Counter()
 
@@ -170,9 +171,13 @@ class StoreRegistry:
         self._sessions[name] -= 1
         if not self._sessions[name]:
             del self._sessions[name]
-            asyncio.get_running_loop().call_later(IDLE_SECONDS, self._close_if_idle, name)
+            # from the last session on: what it did may not have come to the collector yet
+            if name in self._closing:
+                self._closing[name].cancel()
+            self._closing[name] = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._close_if_idle, name)
 
     def _close_if_idle(self, name: str) -> None:
+        self._closing.pop(name, None)
         if name in self._sessions or (name in self._opening and self._opening[name].locked()):
             return
         database = self._databases.pop(name, None)
