@@ -376,6 +376,7 @@ $$;
 
 -- What pg_get_constraintdef() says of the foreign key that stands for a declared one where the rows are; NULL where it has
 -- nothing to enforce.
+DROP FUNCTION IF EXISTS kameleon.foreign_key_definition(oid);
 CREATE OR REPLACE FUNCTION kameleon.foreign_key_definition(declared oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -407,7 +408,7 @@ $$;
 
 -- Its triggers as the declared one's are. They fire in the order of their names, which hold the OIDs of the declared one's.
 -- Those that hang on the same table come right behind, and are enabled as they are.
-DROP FUNCTION IF EXISTS kameleon.order_key_triggers(oid, name);
+DROP FUNCTION IF EXISTS kameleon.order_key_triggers(oid, name), kameleon.follow_key_triggers(oid);
 CREATE OR REPLACE FUNCTION kameleon.follow_key_triggers(declared oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
