@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from catalog.bodies import Answering, RewriteBody
 from catalog.recovery import recover_migrations
 
 MINIMUM_SERVER_VERSION = 150000
@@ -44,8 +45,10 @@ def is_repeatable(file_name: str) -> bool:
     return file_name.startswith("1")
 
 
-async def install(dsn: str) -> None:
+async def install(dsn: str, rewrite: RewriteBody | None = None) -> None:
     """Installs or upgrades the catalog in the database that `dsn` names.
+
+    `rewrite`: of what is rebuilt, the routines' bodies that write to tables; without it those tables become dedicated.
 
     Raises: InstallError.
     """
@@ -54,13 +57,13 @@ async def install(dsn: str) -> None:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise InstallError(f"cannot connect to the upstream: {str(error) or type(error).__name__}") from error
     try:
-        await install_over(connection)
+        await install_over(connection, rewrite and Answering(lambda: asyncpg.connect(dsn, timeout=10), rewrite))
         await recover_migrations(connection)
     finally:
         await connection.close()
 
 
-async def install_over(connection: asyncpg.Connection[Any]) -> None:
+async def install_over(connection: asyncpg.Connection[Any], answering: Answering | None = None) -> None:
     version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
     if version < MINIMUM_SERVER_VERSION:
         raise InstallError(f"the upstream is PostgreSQL {version // 10000}; Kameleon needs 15 or later")
@@ -69,6 +72,8 @@ async def install_over(connection: asyncpg.Connection[Any]) -> None:
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", INSTALL_LOCK)
+            if answering is not None:
+                await answering.listen(connection)
             await _run_files(connection)
     except asyncpg.PostgresError as error:
         raise InstallError(f"cannot install into the upstream: {error}") from error

@@ -101,6 +101,9 @@ BEGIN
                 HINT = 'Connect through Kameleon''s port.';
         END IF;
         why_not := kameleon.obstacle(definition.relid);
+        IF why_not IS NULL AND (shape OR definition.shell_filled) THEN
+            why_not := kameleon.body_obstacle(definition.relid);
+        END IF;
         IF why_not IS NOT NULL THEN
             PERFORM kameleon.make_dedicated(definition.relid, why_not, tag);
             RETURN;
@@ -114,6 +117,10 @@ BEGIN
             PERFORM kameleon.build_storage(entity);
         ELSE
             PERFORM kameleon.sync_indexes(entity);
+        END IF;
+        IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity AND e.storage_mode = 'dedicated') THEN
+            -- what it now is a routine cannot use as documents
+            RETURN;
         END IF;
         IF definition.shell_filled THEN
             PERFORM kameleon.drain_shell(entity);
