@@ -108,14 +108,14 @@ BEGIN
     asked := json_build_object('database', current_database(), 'body', kameleon.query_over('pg_get_function_sqlbody', routine, '{}', '{}'), 'entities', (
         SELECT json_object_agg(n.number, n.definition ORDER BY n.number)
         -- what is written does not depend on which views of these names there are just now
-        FROM (SELECT e.entity_id AS number, jsonb_set(kameleon.entity_json(e.entity_id)::jsonb, '{views}', 'null') AS definition
+        FROM (SELECT e.entity_id AS number, kameleon.entity_json(e.entity_id)::jsonb || '{"views": null, "moved_by": null}' AS definition
               FROM kameleon.kdb_entity_definitions e WHERE e.relid = ANY (sources)
               UNION ALL
               SELECT d.view_id, kameleon.view_json(d.view_id)::jsonb FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (sources)) AS n));
     hash := encode(sha256(convert_to(asked, 'UTF8')), 'hex');
     LOOP
         SELECT r.body, r.problem INTO body, problem FROM kameleon.kdb_rewritten r WHERE r.question = hash;
-        EXIT WHEN FOUND OR clock_timestamp() - began > interval '5 s';
+        EXIT WHEN FOUND OR clock_timestamp() - began > interval '10 s';
         IF began IS NULL THEN
             RAISE INFO USING MESSAGE = 'rewrite ' || translate(encode(convert_to(asked, 'UTF8'), 'base64'), E'\n', ''), ERRCODE = 'KDB01';
             began := clock_timestamp();
@@ -216,6 +216,8 @@ BEGIN
         twin := kameleon.twin(routine);
         IF EXISTS (SELECT FROM pg_proc p, unnest(sources) AS s (oid) WHERE p.oid = twin AND p.prosqlbody::text LIKE format('%%:relid %s %%', s.oid)) THEN
             RAISE EXCEPTION 'it would still use the table';
+        ELSIF writes AND kameleon.may_insert_sets(twin) THEN
+            RAISE EXCEPTION 'it may insert what a function returns as a set';
         END IF;
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
@@ -231,6 +233,17 @@ BEGIN
     INSERT INTO pg_depend VALUES ('pg_proc'::regclass, twin, 0, 'pg_proc'::regclass, routine, 0, 'a');
     RETURN NULL;
 END
+$$;
+
+-- Whether a body that inserts calls a function of a user's that returns a set, and not in FROM. In VALUES it makes rows, which the
+-- insert view's rule cannot; nobody but PostgreSQL knows which functions do.
+CREATE OR REPLACE FUNCTION kameleon.may_insert_sets(twin oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM regexp_matches(p.prosqlbody::text, '(?<!:funcexpr )\{FUNCEXPR :funcid (\d+) :funcresulttype \d+ :funcretset true', 'g') AS f (found)
+                   WHERE f.found[1]::oid >= 16384)
+       AND EXISTS (SELECT FROM regexp_matches(p.prosqlbody::text, ':relid (\d+) ', 'g') AS r (found) JOIN pg_class c ON c.oid = r.found[1]::oid
+                   WHERE c.relname ~ '^kdb_insert_' AND c.relnamespace = 'kameleon'::regnamespace)
+    FROM pg_proc p WHERE p.oid = twin
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.drop_twin(routine oid) RETURNS void

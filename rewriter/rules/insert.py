@@ -46,7 +46,10 @@ def _makes_rows(statement: Statement, parts: Insert) -> bool:
     if not _is_plain_values(parts):
         return False
     first, end = parts.cores[0].first, parts.cores[0].end
-    return any(statement.word(token) in _SETS and statement.word(token + 1) == "(" for token in range(first, end))
+    return any(
+        statement.is_name(token) and statement.tokens[token].value in _SETS and statement.word(token + 1) == "("
+        for token in range(first, end)
+    )
 
 
 def overriding(statement: Statement, parts: Insert) -> None:
