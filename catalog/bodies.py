@@ -67,10 +67,10 @@ class Answering:
         self._rewrite = rewrite
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, connection: asyncpg.Connection[Any]) -> None:
-        """To the end of the transaction."""
+    async def listen(self, connection: asyncpg.Connection[Any], *, is_local: bool = False) -> None:
+        """`is_local`: to the end of the transaction."""
         connection.add_log_listener(self._on_message)
-        await connection.execute("SET LOCAL kameleon.proxied = 'on'")
+        await connection.execute("SELECT set_config('kameleon.proxied', 'on', $1)", is_local)
 
     def _on_message(self, _connection: object, message: Any) -> None:
         if message.sqlstate == CHANGE_SQLSTATE and message.message.startswith(QUESTION):

@@ -73,7 +73,7 @@ async def install_over(connection: asyncpg.Connection[Any], answering: Answering
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", INSTALL_LOCK)
             if answering is not None:
-                await answering.listen(connection)
+                await answering.listen(connection, is_local=True)
             await _run_files(connection)
     except asyncpg.PostgresError as error:
         raise InstallError(f"cannot install into the upstream: {error}") from error

@@ -105,7 +105,7 @@ BEGIN
     IF NOT kameleon.is_proxied() THEN
         RETURN;
     END IF;
-    asked := json_build_object('database', current_database(), 'body', kameleon.query_over('pg_get_function_sqlbody', routine, '{}', '{}'), 'entities', (
+    asked := json_build_object('database', current_database(), 'body', kameleon.query_over('pg_get_function_sqlbody', coalesce(kameleon.twin(routine), routine), '{}', '{}'), 'entities', (
         SELECT json_object_agg(n.number, n.definition ORDER BY n.number)
         -- what is written does not depend on which views of these names there are just now
         FROM (SELECT e.entity_id AS number, kameleon.entity_json(e.entity_id)::jsonb || '{"views": null, "moved_by": null}' AS definition

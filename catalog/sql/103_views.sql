@@ -135,7 +135,7 @@ BEGIN
             UPDATE pg_class SET relname = name.relname, relnamespace = name.relnamespace WHERE oid = relations[i];
         END LOOP;
         IF printer = 'pg_get_function_sqlbody' THEN
-            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed;
+            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed AND pronamespace <> 'kameleon'::regnamespace;
         END IF;
         EXECUTE format('SELECT %I($1)', printer) INTO query USING printed;
         RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
