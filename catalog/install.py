@@ -28,6 +28,20 @@ CREATE TABLE IF NOT EXISTS kameleon.kdb_installed_files (
     installed_at timestamptz NOT NULL DEFAULT now()
 );
 """
+# One that becomes dedicated takes others along.
+REBUILD = """
+DO $$
+DECLARE
+    entity int;
+BEGIN
+    FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e ORDER BY 1 LOOP
+        IF (SELECT e.storage_mode FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity) = 'shared' THEN
+            PERFORM kameleon.build_storage(entity);
+        END IF;
+    END LOOP;
+END
+$$
+"""
 
 
 class InstallError(Exception):
@@ -107,10 +121,7 @@ async def _run_files(connection: asyncpg.Connection[Any]) -> None:
         )
     if stale:
         # an entity's views and triggers are made by these functions
-        await connection.execute(
-            "SELECT kameleon.build_storage(e.entity_id) FROM kameleon.kdb_entity_definitions e"
-            " WHERE e.storage_mode = 'shared'"
-        )
+        await connection.execute(REBUILD)
         await connection.execute(
             "SELECT kameleon.sync_foreign_keys(array_agg(e.entity_id)) FROM kameleon.kdb_entity_definitions e"
         )

@@ -95,9 +95,10 @@ $$;
 
 -- A body that writes is rewritten by the proxy that the session goes through, statement by statement as a client's are: it is
 -- asked by a message to the session, and answers meanwhile in a table. NULL where nobody answers, and why where it cannot be done.
-CREATE OR REPLACE FUNCTION kameleon.rewritten_body(routine oid, sources oid[], OUT body text, OUT problem text)
+CREATE OR REPLACE FUNCTION kameleon.rewritten_body(routine oid, OUT body text, OUT problem text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    sources oid[] := ARRAY(SELECT s.relid FROM kameleon.routine_sources(routine) AS s);
     asked text;
     hash text;
     began timestamptz;
@@ -133,8 +134,9 @@ DECLARE
 BEGIN
     RETURN (SELECT kameleon.why_not_rewritten(r.oid, b.problem)
             FROM unnest(kameleon.routines_over(relations)) AS r (oid)
-            CROSS JOIN LATERAL kameleon.rewritten_body(r.oid, ARRAY(SELECT s.relid FROM kameleon.routine_sources(r.oid) AS s)) AS b
-            WHERE b.body IS NULL AND EXISTS (SELECT FROM kameleon.routine_sources(r.oid) AS s WHERE s.relid = ANY (relations) AND NOT s.only_reads)
+            CROSS JOIN LATERAL (SELECT w.* FROM kameleon.rewritten_body(r.oid) AS w
+                                WHERE EXISTS (SELECT FROM kameleon.routine_sources(r.oid) AS s WHERE s.relid = ANY (relations) AND NOT s.only_reads)) AS b
+            WHERE b.body IS NULL
             LIMIT 1);
 END
 $$;
@@ -191,7 +193,7 @@ DECLARE
     twin oid;
 BEGIN
     IF writes THEN
-        rewritten := kameleon.rewritten_body(routine, sources);
+        rewritten := kameleon.rewritten_body(routine);
         IF rewritten.body IS NULL THEN
             RETURN kameleon.why_not_rewritten(routine, rewritten.problem);
         END IF;

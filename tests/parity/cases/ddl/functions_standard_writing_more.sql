@@ -78,6 +78,31 @@ create function sizes() returns boolean language sql begin atomic update u set n
 select sizes();
 create function windowed() returns setof text language sql begin atomic update u set note = w.r from (select id, row_number() over (order by id desc) as r from u) as w where w.id = u.id and u.id > 900 returning u.id || ':' || note; end;
 select count(*) from windowed();
+-- Where a cursor stands
+create function at_cursor(w text) returns text language sql begin atomic update t set v = w where current of here returning id || v; end;
+create function removed_there() returns int language sql begin atomic delete from t where current of here returning id; end;
+begin;
+declare here cursor for select id from t where id < 3 order by id;
+fetch here;
+select at_cursor('here');
+fetch here;
+select removed_there();
+rollback;
+select at_cursor('here');
+
+-- Awkward names
+create schema "S ""x"" $1";
+create table "S ""x"" $1"."select" (id int primary key, "a ""b"" \" text default 'x\y', "a.b" int, "$1" int, "EXCLUDED" int, "kdb_body_1" int, "set" int);
+create function "S ""x"" $1"."f ""g"" $f$"("i ""j""" int, "select" text) returns text language sql begin atomic insert into "S ""x"" $1"."select" (id, "a ""b"" \", "a.b", "set") values ("i ""j""", "select", 1, 2) on conflict (id) do update set "a ""b"" \" = excluded."a ""b"" \" || "select"."a ""b"" \" || "f ""g"" $f$"."select", "a.b" = "select"."a.b" + excluded."set", "$1" = $1, "EXCLUDED" = "select"."EXCLUDED", kdb_body_1 = 3; update "S ""x"" $1"."select" set "set" = default, "$1" = "$1" + $1 where id = $1 returning "a ""b"" \" || coalesce("$1", 0) || "a.b"; end;
+select "S ""x"" $1"."f ""g"" $f$"(1, 'it''s \ "it"'), "S ""x"" $1"."f ""g"" $f$"(1, '$1; end');
+select * from "S ""x"" $1"."select";
+select pg_get_functiondef('"S ""x"" $1"."f ""g"" $f$"'::regproc);
+alter table "S ""x"" $1"."select" rename "a ""b"" \" to "; END; \'";
+select "S ""x"" $1"."f ""g"" $f$"(1, 'again');
+create function constants() returns text language sql begin atomic update t set v = '; end; begin atomic /* $1 ' || E'\\\' -- ' where id = 1 returning v; end;
+select constants();
+drop schema "S ""x"" $1" cascade;
+
 -- MERGE
 -- only: 17
 create function merged(n int) returns bigint language sql begin atomic merge into t using (values (1, 'merged'), (n, 'new')) as s (id, v) on s.id = t.id when matched and t.id = 1 then update set v = s.v || t.id when matched then delete when not matched then insert (id, v) values (s.id, s.v); select count(*) from t; end;
