@@ -220,6 +220,10 @@ BEGIN
             RAISE EXCEPTION 'it would still use the table';
         ELSIF writes AND kameleon.may_insert_sets(twin) THEN
             RAISE EXCEPTION 'it may insert what a function returns as a set';
+        ELSIF kameleon.explicit_lengths(twin) > kameleon.explicit_lengths(routine) THEN
+            RAISE EXCEPTION 'values that are too long for a field of a row would be cut';
+        ELSIF kameleon.has_xml_declaration(routine) THEN
+            RAISE EXCEPTION 'the declaration of an XML constant would be lost';
         END IF;
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
@@ -246,6 +250,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND EXISTS (SELECT FROM regexp_matches(p.prosqlbody::text, ':relid (\d+) ', 'g') AS r (found) JOIN pg_class c ON c.oid = r.found[1]::oid
                    WHERE c.relname ~ '^kdb_insert_' AND c.relnamespace = 'kameleon'::regnamespace)
     FROM pg_proc p WHERE p.oid = twin
+$$;
+
+-- How many casts to a length a body has that cut what is too long. The implicit ones of a row's fields, which refuse it, PostgreSQL
+-- prints as if they were such.
+CREATE OR REPLACE FUNCTION kameleon.explicit_lengths(routine oid) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT count(*) FROM pg_proc p, regexp_matches(p.prosqlbody::text, '\{FUNCEXPR :funcid (\d+) :funcresulttype \d+ :funcretset false :funcvariadic false :funcformat 1 ', 'g') AS f (found)
+    WHERE p.oid = routine AND f.found[1]::oid IN (SELECT c.castfunc FROM pg_cast c JOIN pg_proc l ON l.oid = c.castfunc WHERE l.pronargs = 3)
+$$;
+
+-- A constant of type xml that begins with <?, which PostgreSQL does not print.
+CREATE OR REPLACE FUNCTION kameleon.has_xml_declaration(routine oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.prosqlbody::text ~ ':consttype 142 [^}]*:constvalue \d+ \[ (-?\d+ ){4}60 63 ' FROM pg_proc p WHERE p.oid = routine
 $$;
 
 CREATE OR REPLACE FUNCTION kameleon.drop_twin(routine oid) RETURNS void

@@ -232,6 +232,13 @@ rollback;
 
 -- What PostgreSQL cannot say of documents: the table keeps its rows itself
 set client_min_messages = warning;
+create type short as (a varchar(3), b char(2), c bit(2), d varchar(3)[]);
+create table rows_of_short (id int primary key, s short);
+create function too_long(w text) returns short language sql begin atomic insert into rows_of_short values ((select count(*) from rows_of_short), row (w, w, b'11', array[w])) returning s; end;
+select too_long('x');
+select too_long('long');
+create function long_row(w text) returns boolean language sql begin atomic select (row (w, w, b'11', array[w])::short) = s from rows_of_short; end;
+select long_row('long');
 create table kept (id int primary key, note text);
 create function in_values(n int) returns bigint language sql begin atomic insert into kept (id, note) values (own_set(n), 'own'); select count(*) from kept; end;
 select in_values(2);
