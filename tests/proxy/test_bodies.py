@@ -309,3 +309,20 @@ def test_callers_go_on_while_the_table_is_altered_and_moved(proxied: Session, da
     assert failures == []
     assert rows(proxied, MODES) == [("person", "shared")]
     assert [row[0] for row in rows(proxied, "SELECT age FROM person ORDER BY id")] == counts
+
+
+def test_past_the_proxy_only_the_owner_can_move_the_rows(proxied: Session, database: Database) -> None:
+    role = f"maker_{database.name}"
+    proxied.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}".encode())
+    create = "CREATE FUNCTION theirs() RETURNS void BEGIN ATOMIC DELETE FROM person; END; DROP FUNCTION theirs"
+    try:
+        with (
+            psycopg.connect(database.direct, user=role, autocommit=True) as session,
+            pytest.raises(psycopg.errors.FeatureNotSupported, match='cannot be bound to "person"'),
+        ):
+            session.execute(create.encode())
+        with psycopg.connect(database.proxied, user=role, autocommit=True) as session:
+            session.execute(create.encode())
+        assert rows(proxied, MODES) == [("person", "shared")]
+    finally:
+        proxied.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
