@@ -115,8 +115,8 @@ BEGIN
               SELECT d.view_id, kameleon.view_json(d.view_id)::jsonb FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (sources)) AS n));
     hash := encode(sha256(convert_to(asked, 'UTF8')), 'hex');
     LOOP
-        SELECT r.body, r.problem INTO body, problem FROM kameleon.kdb_rewritten r WHERE r.question = hash;
-        EXIT WHEN FOUND OR clock_timestamp() - began > interval '10 s';
+        SELECT r.body, r.problem INTO body, problem FROM kameleon.answer_to(hash) AS r;
+        EXIT WHEN body IS NOT NULL OR problem IS NOT NULL OR clock_timestamp() - began > interval '10 s';
         IF began IS NULL THEN
             RAISE INFO USING MESSAGE = 'rewrite ' || translate(encode(convert_to(asked, 'UTF8'), 'base64'), E'\n', ''), ERRCODE = 'KDB01';
             began := clock_timestamp();
@@ -146,10 +146,39 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_describe_object('pg_proc'::regclass, routine, 0) || coalesce(' cannot write documents: ' || problem, ' uses it')
 $$;
 
--- Whether a proxy sees what the session is told. Answers come by other transactions, which one above READ COMMITTED does not see.
+-- Whether a proxy sees what the session is told.
 CREATE OR REPLACE FUNCTION kameleon.is_proxied() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(current_setting('kameleon.proxied', true), '') = 'on' AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')
+    SELECT coalesce(current_setting('kameleon.proxied', true), '') = 'on'
+$$;
+
+-- What a proxy has answered by now. Above READ COMMITTED a query does not see it: ALTER TABLE looks at the rows that there are.
+CREATE OR REPLACE FUNCTION kameleon.answer_to(hash text, OUT body text, OUT problem text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT r.body, r.problem INTO body, problem FROM kameleon.kdb_rewritten r WHERE r.question = hash;
+    IF FOUND OR current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+        RETURN;
+    END IF;
+    BEGIN
+        EXECUTE format('ALTER TABLE kameleon.kdb_rewritten ADD CONSTRAINT kdb_asked CHECK (kameleon.tell_answer(question = %L, body, problem))', hash);
+        RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
+    EXCEPTION WHEN SQLSTATE 'KDB03' THEN
+        GET STACKED DIAGNOSTICS body = PG_EXCEPTION_DETAIL, problem = PG_EXCEPTION_HINT;
+        body := nullif(body, '');
+        problem := nullif(problem, '');
+    END;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.tell_answer(is_asked_for boolean, body text, problem text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF is_asked_for THEN
+        RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'told', DETAIL = coalesce(body, ''), HINT = coalesce(problem, '');
+    END IF;
+    RETURN true;
+END
 $$;
 
 -- Gives a routine the body that it needs now: over what stands for the relations that it names, or where nothing does (any

@@ -22,17 +22,9 @@ EXCEPT = ("types/composites", "types/xml")
 
 def in_functions(case: CaseFile) -> CaseFile:
     steps: list[Step] = []
-    session = "main"
-    # above READ COMMITTED the table becomes dedicated
-    isolated: set[str] = set()
     known = known_differences()
     for step in case.steps:
-        session = step.session or session
-        if "isolation level" in step.sql:
-            isolated.add(session)
-        elif classify(step.sql) is Kind.TRANSACTION:
-            isolated.discard(session)
-        if session not in isolated and (case.name, step.sql) not in known and _is_plain(step):
+        if (case.name, step.sql) not in known and _is_plain(step):
             steps += _as_body(step)
         else:
             steps.append(step)
