@@ -131,13 +131,18 @@ CREATE OR REPLACE FUNCTION kameleon.body_obstacle(relation oid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     relations oid[] := relation || kameleon.views_over(ARRAY[relation]);
+    routines oid[] := kameleon.routines_over(relations);
+    rewritten record;
 BEGIN
-    RETURN (SELECT kameleon.why_not_rewritten(r.oid, b.problem)
-            FROM unnest(kameleon.routines_over(relations)) AS r (oid)
-            CROSS JOIN LATERAL (SELECT w.* FROM kameleon.rewritten_body(r.oid) AS w
-                                WHERE EXISTS (SELECT FROM kameleon.routine_sources(r.oid) AS s WHERE s.relid = ANY (relations) AND NOT s.only_reads)) AS b
-            WHERE b.body IS NULL
-            LIMIT 1);
+    FOR i IN 1 .. cardinality(routines) LOOP
+        IF EXISTS (SELECT FROM kameleon.routine_sources(routines[i]) AS s WHERE s.relid = ANY (relations) AND NOT s.only_reads) THEN
+            rewritten := kameleon.rewritten_body(routines[i]);
+            IF rewritten.body IS NULL THEN
+                RETURN kameleon.why_not_rewritten(routines[i], rewritten.problem);
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN NULL;
 END
 $$;
 
