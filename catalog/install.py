@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from catalog.bodies import Answering, RewriteBody
 from catalog.recovery import recover_migrations
 
 MINIMUM_SERVER_VERSION = 150000
@@ -26,6 +27,20 @@ CREATE TABLE IF NOT EXISTS kameleon.kdb_installed_files (
     checksum     text NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
+"""
+# One that becomes dedicated takes others along.
+REBUILD = """
+DO $$
+DECLARE
+    entity int;
+BEGIN
+    FOR entity IN SELECT e.entity_id FROM kameleon.kdb_entity_definitions e ORDER BY 1 LOOP
+        IF (SELECT e.storage_mode FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity) = 'shared' THEN
+            PERFORM kameleon.build_storage(entity);
+        END IF;
+    END LOOP;
+END
+$$
 """
 
 
@@ -44,8 +59,10 @@ def is_repeatable(file_name: str) -> bool:
     return file_name.startswith("1")
 
 
-async def install(dsn: str) -> None:
+async def install(dsn: str, rewrite: RewriteBody | None = None) -> None:
     """Installs or upgrades the catalog in the database that `dsn` names.
+
+    `rewrite`: of what is rebuilt, the routines' bodies that write to tables; without it those tables become dedicated.
 
     Raises: InstallError.
     """
@@ -54,13 +71,13 @@ async def install(dsn: str) -> None:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise InstallError(f"cannot connect to the upstream: {str(error) or type(error).__name__}") from error
     try:
-        await install_over(connection)
+        await install_over(connection, rewrite and Answering(lambda: asyncpg.connect(dsn, timeout=10), rewrite))
         await recover_migrations(connection)
     finally:
         await connection.close()
 
 
-async def install_over(connection: asyncpg.Connection[Any]) -> None:
+async def install_over(connection: asyncpg.Connection[Any], answering: Answering | None = None) -> None:
     version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
     if version < MINIMUM_SERVER_VERSION:
         raise InstallError(f"the upstream is PostgreSQL {version // 10000}; Kameleon needs 15 or later")
@@ -69,6 +86,8 @@ async def install_over(connection: asyncpg.Connection[Any]) -> None:
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", INSTALL_LOCK)
+            if answering is not None:
+                await answering.listen(connection, is_local=True)
             await _run_files(connection)
     except asyncpg.PostgresError as error:
         raise InstallError(f"cannot install into the upstream: {error}") from error
@@ -102,10 +121,7 @@ async def _run_files(connection: asyncpg.Connection[Any]) -> None:
         )
     if stale:
         # an entity's views and triggers are made by these functions
-        await connection.execute(
-            "SELECT kameleon.build_storage(e.entity_id) FROM kameleon.kdb_entity_definitions e"
-            " WHERE e.storage_mode = 'shared'"
-        )
+        await connection.execute(REBUILD)
         await connection.execute(
             "SELECT kameleon.sync_foreign_keys(array_agg(e.entity_id)) FROM kameleon.kdb_entity_definitions e"
         )

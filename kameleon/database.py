@@ -17,6 +17,7 @@ import asyncpg
 from catalog.install import install
 from catalog.metrics import MaterializationSuggestion, QueryExecutionResult
 from catalog.suggestion_notices import suggestion_in
+from proxy.bodies import rewritten
 from proxy.in_process import PORT, InProcessServer
 from proxy.logs import configure_quietly
 from proxy.service import upstream_dsn
@@ -37,7 +38,7 @@ async def open(
     configure_quietly()
     chosen = Settings(upstream=dsn, **settings)
     upstream = upstream_dsn(chosen)
-    await install(str(upstream))
+    await install(str(upstream), rewritten)
     server = InProcessServer(chosen, UpstreamAddress.from_dsn(upstream))
     await server.start()
     try:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from catalog.bodies import QUESTION
 from proxy import extended_query, notices, retry, simple_query, standstill
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
@@ -63,6 +64,9 @@ class Shell(Protocol):
 
     def work(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it; then call `relay.worked()`."""
+
+    def answer(self, question: str) -> None:
+        """Rewrite a body that the database asks for, and write it down for it."""
 
     def hold_upstream(self, held: bool) -> None: ...
 
@@ -727,7 +731,11 @@ class Relay:
         if data.find(_PRIVATE_INFO, pos, after) >= 0:
             notice = Diagnostic.decode(kind, data[pos + 5 : after])
             if notice.sqlstate == b"KDB01":
-                knowledge.touch(notice.fields.get("M", b"").decode("ascii", "replace"))
+                said = notice.fields.get("M", b"").decode("ascii", "replace")
+                if said.startswith(QUESTION):
+                    self.shell.answer(said.removeprefix(QUESTION))
+                    return b""
+                knowledge.touch(said)
                 self.careful = True
                 return b""
         if head is not None and head.fate is Fate.SWALLOW:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import structlog
 
 from catalog.install import InstallError, install
+from proxy.bodies import rewritten
 from proxy.dsn import Dsn, parse_dsn
 from proxy.embedded import EmbeddedError, EmbeddedPostgres
 from proxy.server import ProxyServer
@@ -44,7 +45,7 @@ async def run(settings: Settings, announce: Callable[[Dsn], None]) -> None:
         if settings.upstream is None:
             embedded = await signals.interrupt(EmbeddedPostgres.start(settings.data_dir))
         dsn = upstream_dsn(settings) if embedded is None else embedded.dsn
-        await signals.interrupt(install(str(dsn)))
+        await signals.interrupt(install(str(dsn), rewritten))
         server = await _listen(settings, dsn)
         _settle_garbage()
         announce(dsn.at(reachable(settings.listen_host), server.port))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from catalog.bodies import answer
+from proxy.bodies import rewritten
 from proxy.errors import LoginTimeout, ProxyError, ShuttingDown, UpstreamLost, UpstreamUnreachable, as_response
 from proxy.knowledge import Knowledge
 from proxy.login import Login, relay_login
@@ -72,7 +74,7 @@ class Session:
             upstream.write(startup.encode())
             self._pass_everything(upstream)
             return
-        upstream.write(startup.with_default_storage(server.settings.default_storage).encode())
+        upstream.write(startup.with_default_storage(server.settings.default_storage).proxied().encode())
         login = await relay_login(self._client, upstream)
         if login is None:
             self._client.close()
@@ -129,6 +131,11 @@ class Session:
 
     def work(self, work: Coroutine[Any, Any, None]) -> None:
         self._server.tasks.start(self._work(work), name="work for a session")
+
+    def answer(self, question: str) -> None:
+        assert self._relay is not None and self._relay.knowledge is not None
+        connect = self._relay.knowledge.database.store.connect
+        self._server.tasks.start(answer(connect, question, rewritten), name="rewrite a body")
 
     async def _work(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -84,6 +84,10 @@ class StartupMessage:
                 return self
         return StartupMessage(self.version, (*self.parameters, (setting, storage.encode())))
 
+    def proxied(self) -> StartupMessage:
+        """The database may ask, by messages to the session: they are heard."""
+        return StartupMessage(self.version, (*self.parameters, (b"kameleon.proxied", b"on")))
+
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:

@@ -15,6 +15,7 @@
 * `statement`   what the rules work on: tokens to read, edits to make
 * `rules`       one statement kind a file, each adding edits
 * `ddl`         DDL on an entity: passed, with a prelude where it must see rows; `maintenance` for REINDEX and CLUSTER
+* `bodies`      bodies of routines in standard SQL, statement by statement
 * `joins`       how many joins a statement asks for, for statistics
 * `edits`       spans, splicing, and the way back to the client's positions
 
@@ -23,6 +24,7 @@ back as the very object that went in. The client's text is edited, never generat
 not understood raises RewriteError.
 """
 
+from rewriter.bodies import rewrite_body
 from rewriter.cache import Rewriter, Rewritten, mentions_entity, outline, rewrite, shown_shape
 from rewriter.ddl import NAMING_NO_TABLE
 from rewriter.edits import Edit, original_position
@@ -49,6 +51,7 @@ __all__ = [
     "original_position",
     "outline",
     "rewrite",
+    "rewrite_body",
     "shown_shape",
     "split",
 ]

@@ -164,6 +164,7 @@ class FakeShell:
         self.closed = False
         self.idle_seen = 0
         self.works: list[Coroutine[Any, Any, None]] = []
+        self.questions: list[str] = []
 
     def refresh(self, whole: bool = True) -> None:
         if whole:
@@ -173,6 +174,9 @@ class FakeShell:
 
     def work(self, work: Coroutine[Any, Any, None]) -> None:
         self.works.append(work)
+
+    def answer(self, question: str) -> None:
+        self.questions.append(question)
 
     def hold_upstream(self, held: bool) -> None:
         self.upstream_held = held

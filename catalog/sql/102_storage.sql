@@ -420,6 +420,27 @@ $$;
 -- yet, the table goes on being what it is.
 DROP FUNCTION IF EXISTS kameleon.build_storage(int);
 CREATE OR REPLACE FUNCTION kameleon.build_storage(entity int, beside boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shell oid;
+    views oid[] := '{}';
+BEGIN
+    UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING relid INTO STRICT shell;
+    PERFORM kameleon.lock_storage(entity);
+    IF NOT beside THEN
+        views := kameleon.views_over(ARRAY[shell]);
+        PERFORM kameleon.drop_shadows(views);
+    END IF;
+    PERFORM kameleon.build_documents(entity, beside);
+    IF NOT beside THEN
+        -- where that cannot be done, it is told what becomes of the table
+        PERFORM kameleon.make_shadows(views);
+        PERFORM kameleon.make_bodies(shell || views);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.build_documents(entity int, beside boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     definition kameleon.kdb_entity_definitions;
@@ -450,14 +471,8 @@ DECLARE
     instead jsonb := '{}';
     without_defaults record;
     taking_parts text := '';
-    views oid[];
 BEGIN
-    UPDATE kameleon.kdb_entity_definitions SET generation = generation + 1 WHERE entity_id = entity RETURNING * INTO STRICT definition;
-    PERFORM kameleon.lock_storage(entity);
-    IF NOT beside THEN
-        views := kameleon.views_over(ARRAY[definition.relid]);
-        PERFORM kameleon.drop_shadows(views);
-    END IF;
+    SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := kameleon.child_name(definition);
     write_view := format('kdb_write_%s_%s', entity, definition.storage_generation);
     insert_view := format('kdb_insert_%s_%s', entity, definition.storage_generation);
@@ -647,10 +662,6 @@ BEGIN
         PERFORM kameleon.set_guard(entity);
     END IF;
     PERFORM kameleon.depend_silently(array_agg(d.classid), array_agg(d.objid)) FROM kameleon.storage_objects(entity) AS d;
-    IF NOT beside THEN
-        PERFORM kameleon.make_shadows(views);
-        PERFORM kameleon.make_bodies(definition.relid || views);
-    END IF;
 END
 $$;
 

@@ -36,6 +36,15 @@ BEGIN
 END
 $$;
 
+-- What an INSERT into a table writes to.
+CREATE OR REPLACE FUNCTION kameleon.insert_stand_in(relation oid) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT to_regclass(format('kameleon.kdb_insert_%s_%s', e.entity_id, e.storage_generation))
+            FROM kameleon.kdb_entity_definitions e WHERE e.relid = relation AND e.storage_mode = 'shared');
+END
+$$;
+
 -- The relations that a view's query names.
 CREATE OR REPLACE FUNCTION kameleon.view_sources(view_oid oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
@@ -126,7 +135,7 @@ BEGIN
             UPDATE pg_class SET relname = name.relname, relnamespace = name.relnamespace WHERE oid = relations[i];
         END LOOP;
         IF printer = 'pg_get_function_sqlbody' THEN
-            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed;
+            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed AND pronamespace <> 'kameleon'::regnamespace;
         END IF;
         EXECUTE format('SELECT %I($1)', printer) INTO query USING printed;
         RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';

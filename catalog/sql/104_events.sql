@@ -101,6 +101,9 @@ BEGIN
                 HINT = 'Connect through Kameleon''s port.';
         END IF;
         why_not := kameleon.obstacle(definition.relid);
+        IF why_not IS NULL AND (shape OR definition.shell_filled) THEN
+            why_not := kameleon.body_obstacle(definition.relid);
+        END IF;
         IF why_not IS NOT NULL THEN
             PERFORM kameleon.make_dedicated(definition.relid, why_not, tag);
             RETURN;
@@ -114,6 +117,10 @@ BEGIN
             PERFORM kameleon.build_storage(entity);
         ELSE
             PERFORM kameleon.sync_indexes(entity);
+        END IF;
+        IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity AND e.storage_mode = 'dedicated') THEN
+            -- what it now is a routine cannot use as documents
+            RETURN;
         END IF;
         IF definition.shell_filled THEN
             PERFORM kameleon.drain_shell(entity);
@@ -183,6 +190,7 @@ BEGIN
     UPDATE kameleon.kdb_entity_definitions SET shell_filled = true WHERE entity_id = definition.entity_id;
     PERFORM kameleon.lift_guard(definition.entity_id);
     IF kameleon.has_documents(definition) THEN
+        PERFORM kameleon.refuse_unseen_documents(definition);
         PERFORM kameleon.fill_from_documents(definition);
     END IF;
     PERFORM set_config('kameleon.internal', internal, true);
@@ -212,6 +220,39 @@ CREATE OR REPLACE FUNCTION kameleon.has_documents(definition kameleon.kdb_entity
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN pg_relation_size(format('kameleon.%I', kameleon.child_name(definition))::regclass) > 0;
+END
+$$;
+
+-- Above READ COMMITTED the transaction may not see all the documents that it is about to move. ALTER TABLE, which is made to
+-- count them, looks at those that there are.
+CREATE OR REPLACE FUNCTION kameleon.refuse_unseen_documents(definition kameleon.kdb_entity_definitions) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text := format('kameleon.%I', kameleon.child_name(definition));
+    seen text;
+BEGIN
+    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('kameleon.counted', '0 0', true);
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT kdb_counted CHECK (kameleon.count_document(data))', child);
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT kdb_counted', child);
+    EXECUTE format('SELECT concat(count(*), '' '', coalesce(sum(jsonb_hash_extended(data, 0)), 0)) FROM ONLY %s', child) INTO seen;
+    IF seen <> current_setting('kameleon.counted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = 'could not serialize access due to concurrent update',
+            DETAIL = format('Rows of table "%s", which this command moves, have been written since the transaction began.', definition.entity_name),
+            HINT = 'The transaction might succeed if retried.';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.count_document(data jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    counted text[] := string_to_array(current_setting('kameleon.counted'), ' ');
+BEGIN
+    PERFORM set_config('kameleon.counted', concat(counted[1]::bigint + 1, ' ', counted[2]::numeric + jsonb_hash_extended(data, 0)), true);
+    RETURN true;
 END
 $$;
 

@@ -75,17 +75,17 @@ $$;
 
 -- What stands in the way of documents and depends on the table, or on views over it; NULL when nothing does.
 CREATE OR REPLACE FUNCTION kameleon.dependent_obstacle(relation oid) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     views oid[] := kameleon.views_over(ARRAY[relation]);
 BEGIN
     RETURN (
+        SELECT o.why FROM kameleon.body_obstacle(relation) AS o (why) WHERE o.why IS NOT NULL
+        UNION ALL
         SELECT format('%s uses it', pg_describe_object('pg_proc'::regclass, p.oid, 0))
         FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
         WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relation || views)
-          AND p.prosqlbody IS NOT NULL
-          AND (EXISTS (SELECT FROM kameleon.routine_sources(p.oid) AS s WHERE s.relid = d.refobjid AND NOT s.only_reads)
-               OR kameleon.reads_alone(kameleon.written_body(p.oid)::text, relation))
+          AND p.prosqlbody IS NOT NULL AND kameleon.reads_alone(kameleon.written_body(p.oid)::text, relation)
         UNION ALL
         SELECT format('%s uses it', pg_describe_object('pg_trigger'::regclass, t.oid, 0)) FROM pg_trigger t WHERE t.tgrelid = ANY (views)
         UNION ALL

@@ -12,6 +12,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import asyncpg
 import typer
 
+from catalog.bodies import Answering
+from proxy.bodies import rewritten
 from proxy.dsn import Dsn, DsnError, parse_dsn
 from proxy.embedded import DATABASE, SUPERUSER
 from proxy.service import reachable, upstream_dsn
@@ -20,6 +22,10 @@ from proxy.settings import BadSettings, Settings, load
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 15.0
+_MAY_ANSWER = """
+SELECT coalesce(current_setting('kameleon.proxied', true), '') <> 'on'
+   AND has_table_privilege(to_regclass('kameleon.kdb_rewritten'), 'INSERT')
+"""
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = "Exit code: 0 done, 1 the server refused or failed, 2 wrong usage, 130 interrupted."
 
@@ -88,6 +94,14 @@ def proxy_dsn(settings: Settings) -> Dsn:
 
 async def connect(dsn: Dsn) -> asyncpg.Connection[Any]:
     return await asyncpg.connect(str(dsn), timeout=CONNECT_TIMEOUT, server_settings={"application_name": "kameleon"})
+
+
+async def connect_answering(dsn: Dsn) -> asyncpg.Connection[Any]:
+    """What the server asks while it moves entities (`catalog.bodies`) is answered here, where no proxy hears it."""
+    connection = await connect(dsn)
+    if await connection.fetchval(_MAY_ANSWER):
+        await Answering(lambda: connect(dsn), rewritten).listen(connection)
+    return connection
 
 
 UNDOING = "interrupted; waiting until the server has undone it"

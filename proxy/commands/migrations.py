@@ -16,6 +16,7 @@ from proxy.commands.client import (
     JsonOption,
     ReasonOption,
     connect,
+    connect_answering,
     run,
     server_dsn,
 )
@@ -106,7 +107,7 @@ def _move(
     as_json: bool,
 ) -> None:
     async def move(on_progress: OnProgress) -> list[Migration]:
-        migration = StorageMigration(lambda: connect(server))
+        migration = StorageMigration(lambda: connect_answering(server))
         run = migration.migrate_to_dedicated if storage == "dedicated" else migration.migrate_to_shared
         patience = None if timeout is None else timedelta(seconds=timeout)
         return await run(name, batch_size, reason=reason, timeout=patience, on_progress=on_progress)

@@ -6,6 +6,7 @@ from catalog.model import Entity, Field
 from rewriter.parse import Tree
 from rewriter.parts import Insert
 from rewriter.rules.columns import cannot_insert, field_of, is_default, replace_target
+from rewriter.rules.returning import whole_rows
 from rewriter.rules.system_columns import uses_system_columns
 from rewriter.rules.upsert import upsert
 from rewriter.statement import Statement
@@ -23,6 +24,7 @@ def insert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
         upsert(statement, tree, entity, parts)
         return
     replace_target(statement, parts.target, entity.insert_view)
+    whole_rows(statement, tree, entity, parts.target, parts.returning)
     overriding(statement, parts)
     fields = given_fields(statement, entity, parts)
     check_values(statement, fields, parts)
@@ -46,7 +48,10 @@ def _makes_rows(statement: Statement, parts: Insert) -> bool:
     if not _is_plain_values(parts):
         return False
     first, end = parts.cores[0].first, parts.cores[0].end
-    return any(statement.word(token) in _SETS and statement.word(token + 1) == "(" for token in range(first, end))
+    return any(
+        statement.is_name(token) and statement.tokens[token].value in _SETS and statement.word(token + 1) == "("
+        for token in range(first, end)
+    )
 
 
 def overriding(statement: Statement, parts: Insert) -> None:

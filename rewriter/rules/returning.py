@@ -25,7 +25,7 @@ def returning(
     """RETURNING *, (o)  ->  RETURNING o."id", o."name", (ROW(o."id", o."name")::"public"."orders")"""
     if clause is not None:
         _Stars(statement, tree, entity, target, clause, from_clause, target_is_last).write()
-    _whole_rows(statement, tree, entity, target, clause, is_upsert)
+    whole_rows(statement, tree, entity, target, clause, is_upsert=is_upsert)
 
 
 class _Stars:
@@ -116,8 +116,14 @@ def _old_and_new(statement: Statement, clause: Returning | None) -> set[str]:
     }
 
 
-def _whole_rows(
-    statement: Statement, tree: Tree, entity: Entity, target: Relation, clause: Returning | None, is_upsert: bool
+def whole_rows(
+    statement: Statement,
+    tree: Tree,
+    entity: Entity,
+    target: Relation,
+    clause: Returning | None,
+    *,
+    is_upsert: bool = False,
 ) -> None:
     """A row of the target as a value has the type of the shell, not of the write view."""
     for reference in tree.references:
@@ -132,6 +138,9 @@ def _whole_rows(
             continue  # the column of that name
         if chain.star and _is_item(statement, clause, token):
             continue  # written out above
+        is_in_parentheses = not chain.star and statement.word(token - 1) == "(" and statement.words(token + 1, ")", ".")
+        if is_in_parentheses and statement.word(token + 3) != "*":
+            continue  # (orders).id is the column
         columns = field_list([field.name for field in entity.fields], statement.text(token, token + 1))
         if chain.star and (statement.words(token - 2, "row", "(") or token in tree.listed):
             statement.replace(token, token + 3, columns)

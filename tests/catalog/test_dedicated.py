@@ -82,10 +82,6 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
             "function public.hire() uses it",
         ),
         (
-            "CREATE FUNCTION held() RETURNS SETOF person BEGIN ATOMIC SELECT * FROM person FOR SHARE; END",
-            "function public.held() uses it",
-        ),
-        (
             "CREATE VIEW few AS SELECT * FROM person TABLESAMPLE SYSTEM (50)",
             'view "few" cannot read documents: TABLESAMPLE clause can only be applied to tables and materialized views',
         ),

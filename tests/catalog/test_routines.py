@@ -164,3 +164,20 @@ def test_nobody_calls_a_twin(catalog: CatalogDatabase, session: psycopg.Connecti
             session.execute("SELECT named(1)")
     finally:
         session.execute("RESET ROLE; DROP OWNED BY twin_caller; DROP ROLE twin_caller")
+
+
+def test_rows_are_locked_where_they_are(catalog: CatalogDatabase, session: psycopg.Connection[Any]) -> None:
+    session.execute(
+        "CREATE FUNCTION held(i int) RETURNS text BEGIN ATOMIC SELECT name FROM person WHERE id = i FOR UPDATE; END"
+    )
+    assert rows(session, MODES) == [("person", "shared"), ("pet", "shared")]
+    other = catalog.session("SET lock_timeout = '50ms'")
+    update = "UPDATE {write} SET kdb_rec.name = 'Eve', kdb_keys = '{{name}}' WHERE id = 1".format(
+        **catalog.views("person")
+    )
+    with session.transaction():
+        assert rows(session, "SELECT held(1)") == [("Ada",)]
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(update.encode())
+    other.execute(update.encode())
+    assert rows(session, "SELECT held(1)") == [("Eve",)]

@@ -41,11 +41,20 @@ COMMENT ON VIEW cheap IS 'What is left';
 CREATE FUNCTION made_by(name text) RETURNS SETOF cars LANGUAGE sql STABLE BEGIN ATOMIC
     SELECT cars.* FROM cars JOIN makers ON makers.id = maker WHERE makers.name = made_by.name ORDER BY cars.id; END;
 CREATE FUNCTION cheapest() RETURNS numeric LANGUAGE sql RETURN (SELECT min(cost) FROM cheap WHERE cost > 0);
+CREATE PROCEDURE bought(name text, price numeric) LANGUAGE sql BEGIN ATOMIC
+    INSERT INTO makers (name) VALUES (bought.name) ON CONFLICT (name) DO NOTHING;
+    INSERT INTO cars (maker, price) SELECT id, bought.price FROM makers WHERE makers.name = bought.name; END;
+CREATE FUNCTION dearer(by numeric) RETURNS SETOF bigint LANGUAGE sql BEGIN ATOMIC
+    UPDATE cheap SET cost = cost + by WHERE cost > 0 RETURNING id; END;
 """
 CONTENT = "SELECT to_jsonb(c), c.tags::text, m.name FROM cars c LEFT JOIN makers m ON m.id = c.maker ORDER BY c.id"
 VIEWS = "SELECT * FROM cheap ORDER BY id; SELECT * FROM made ORDER BY 1; SELECT * FROM summary ORDER BY 1"
 CALLS = "SELECT made_by('Ünal'), cheapest()"
-BODIES = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname IN ('made_by', 'cheapest') ORDER BY proname"
+WRITES = "CALL bought('new', 5); CALL bought('new', 6); SELECT dearer(2)"
+SOLD = """SELECT string_agg(concat_ws('|', c.id, coalesce(m.name, ''), coalesce(price::text, '-')), ' ' ORDER BY c.id)
+FROM cars c LEFT JOIN makers m ON m.id = maker AND m.name = 'new'"""
+WRITTEN = "1||14.50 2||- 3||0.00 4||3.00 5|new|7.00 6|new|8.00"
+BODIES = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname"
 
 
 SHOWN = r"SELECT n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
@@ -107,6 +116,10 @@ def test_dump_and_restore(
     assert (
         psql(again, "-c", "INSERT INTO cars (price) VALUES (1) RETURNING id, colour, round(net, 2)") == "4|red|0.83\n"
     )
+    assert psql(again, "-c", WRITES) == "1\n4\n5\n6\n"
+    assert psql(again, "-c", SOLD).strip() == WRITTEN
+    if is_entity:
+        again.assert_stored("cars", 6)
     for name in ("cars", "cheap", "made", "summary", "not_yet"):
         assert psql(again, "-c", rf"\d+ {name}") == psql(own_target, "-c", rf"\d+ {name}")
     assert psql(again, "-c", SHOWN) == psql(own_target, "-c", SHOWN)

@@ -101,3 +101,33 @@ def test_a_view_is_written_through_wherever_its_tables_are(database: Database) -
         assert session.execute('SELECT id, customer, total FROM "Order" ORDER BY 1').fetchall() == [
             (key, 1, key) for key in range(8)
         ]
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize(
+    "write", ["INSERT INTO t VALUES (3, 3)", "UPDATE t SET v = 7 WHERE id = 1", "DELETE FROM t WHERE id = 2"]
+)
+@pytest.mark.parametrize(
+    "ddl", [TRIGGER.format("t"), "ALTER TABLE t ALTER v TYPE bigint", "ALTER TABLE t ADD CHECK (v < 9)"]
+)
+def test_an_older_snapshot_moves_no_rows(database: Database, ddl: str, write: str, level: str) -> None:
+    """It does not see all of them."""
+    with (
+        psycopg.connect(database.proxied, autocommit=True) as session,
+        psycopg.connect(database.proxied, autocommit=True) as other,
+    ):
+        session.execute("CREATE TABLE t (id int, v int); INSERT INTO t VALUES (1, 1), (2, 2)")
+        begin = f"BEGIN ISOLATION LEVEL {level}".encode()
+        session.execute(begin)
+        assert session.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+        other.execute(write.encode())
+        after = other.execute("TABLE t ORDER BY id").fetchall()
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            session.execute(ddl.encode())
+        session.execute("ROLLBACK")
+        assert session.execute("TABLE t ORDER BY id").fetchall() == after
+        session.execute(begin)
+        session.execute("INSERT INTO t VALUES (8, 8)")
+        session.execute(ddl.encode())
+        session.execute("COMMIT")
+        assert other.execute("TABLE t ORDER BY id").fetchall() == [*after, (8, 8)]

@@ -301,6 +301,12 @@ def test_ours_are_private_whatever_their_place():
     assert SYNC not in as_bytes(script._sent_to_upstream)
 
 
+def test_what_the_database_asks_is_answered_and_not_shown():
+    script = playbook().client(Query(b"DO 'x'")).upstream(change("rewrite e30="))
+    assert script.shell.questions == ["e30="]
+    script.upstream(done("DO"), READY).to_client(done("DO"), READY)
+
+
 def test_an_errors_position_before_a_statement_with_a_prelude():
     sql = b"SELECT 1; SELEC 1; ALTER TABLE orders ADD CHECK (id > 0)"
     wrong = error("42601", 'syntax error at or near "SELEC"', P="11")

@@ -282,8 +282,7 @@ select counted();
 select twice();
 select proname from pg_proc where pronamespace = 'public'::regnamespace and prosqlbody is not null order by 1;
 
--- A body that writes to one table and reads another: only the one that it writes to keeps its rows itself
-set client_min_messages = warning;
+-- A body that writes to one table and reads another
 create table source (id int, v text);
 create table log (id int, v text);
 insert into source values (1, 'x'), (2, 'y');
@@ -297,6 +296,8 @@ call logged(3);
 select * from log order by id;
 create function locking() returns setof source language sql begin atomic select * from source where id = 1 for update; end;
 select * from locking();
+-- What documents cannot give: the table keeps its rows itself
+set client_min_messages = warning;
 create table sampled (id int);
 insert into sampled values (1), (2);
 create function sample() returns bigint language sql return (select count(*) from sampled tablesample bernoulli (100));
