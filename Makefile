@@ -13,7 +13,7 @@ serve: $(VENV)/.ready
 
 # Two at a time, whole files: most of them share servers, and each waits for its servers and clients half the time.
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
