@@ -121,5 +121,9 @@ class Pair:
             yield Difference(where, step.sql, [f"refused with {step.refused} and a hint"], lines)
 
 
+#: Of several objects that depend on a column PostgreSQL tells one: whichever its catalog happens to have first.
+_FIRST_DEPENDENT = re.compile(r"(message='cannot alter type of a column used )[^']*', detail='[^']*'")
+
+
 def flatten(exchanges: list[list[str]]) -> list[str]:
-    return [line for exchange in exchanges for line in exchange]
+    return [_FIRST_DEPENDENT.sub(r"\1by something'", line) for exchange in exchanges for line in exchange]
