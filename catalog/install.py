@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS kameleon.kdb_installed_files (
     installed_at timestamptz NOT NULL DEFAULT now()
 );
 """
-# One that becomes dedicated takes others along.
+# A routine that cannot be rewritten makes all tables dedicated that it writes to, be they earlier or later in the list.
 REBUILD = """
 DO $$
 DECLARE

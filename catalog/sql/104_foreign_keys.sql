@@ -397,7 +397,7 @@ END
 $$;
 
 -- What stands for a declared foreign key.
-DROP FUNCTION IF EXISTS kameleon.standing_foreign_key(oid);
+DROP FUNCTION IF EXISTS kameleon.foreign_key_of_documents(oid);
 CREATE OR REPLACE FUNCTION kameleon.standing_foreign_key(declared oid) RETURNS SETOF pg_constraint
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -188,6 +188,20 @@ async def test_pause_and_resume(migration: StorageMigration, client: Any) -> Non
     assert await storage(client) == "dedicated"
 
 
+async def test_only_the_move_that_runs_is_put_off(migration: StorageMigration, client: Any) -> None:
+    """A transaction may know of an earlier one of the same table only, and be told so as often as it asks."""
+    put_off = "SELECT kameleon.put_off_switches(ARRAY[$1::bigint], ARRAY[$2::int])"
+    held = Held(migration)
+    await held.rests()
+    call, entity = await client.fetchrow("SELECT call_id, entity_id FROM kameleon.kdb_migrations")
+    async with client.transaction():
+        assert await client.fetchval(put_off, call, entity)
+        assert not await client.fetchval(put_off, call - 1, entity)
+    await migration.resume("maker")
+    await held.task
+    assert not await client.fetchval(put_off, call, entity)
+
+
 async def test_cancel(migration: StorageMigration, client: Any) -> None:
     held = Held(migration)
     await held.rests()
