@@ -22,6 +22,7 @@ from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME, PARSE_OWN, parse_own
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import Script
+from proxy.wire.backend import IDLE
 from proxy.wire.frontend import FLUSH, STATEMENT, SYNC, Close
 from rewriter import Kind
 
@@ -41,8 +42,8 @@ def is_due(relay: Relay, rewritten: Rewritten) -> bool:
     return (
         not rewritten.analyzed
         and rewritten.kind in ANALYZED
-        and rewritten.touched
-        and rewritten.prelude is None
+        # not what is told something first; but what is sent as it came, behind a move of its tables
+        and rewritten.touched is (rewritten.prelude is None)
         and relay.used <= relay.locked
     )
 
@@ -56,6 +57,9 @@ def before_query(
     yield parse
     if parse.outcome is Outcome.DONE:
         _passed(relay, rewritten)
+        if rewritten.prelude is not None and relay.status == IDLE:
+            # gives the tables' locks back: of two who hold them, neither could move a table
+            relay.inject(SYNC, Owed(Asked.SYNC, Fate.SWALLOW))
         owed.started = perf_counter()
         relay.inject(messages, owed)
         return

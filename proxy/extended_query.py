@@ -122,9 +122,10 @@ def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
                 owed = Owed(Asked.BIND)
                 owed.statement = statement
                 if knowledge is not None and statement.plans_behind_prelude:
-                    prelude = _prelude(relay, (statement.rewritten.prelude or "").encode(knowledge.codec))
                     renewed = verdict.sent_first if isinstance(verdict, Before) else b""
-                    verdict = Before(renewed + prelude.sent_first)
+                    given_up = _give_up_portal(relay, portal)
+                    prelude = _prelude(relay, (statement.rewritten.prelude or "").encode(knowledge.codec))
+                    verdict = Before(renewed + given_up + prelude.sent_first)
         relay.statements.portals[portal] = statement
     else:
         relay.statements.portals.pop(portal, None)
@@ -303,6 +304,14 @@ def _parse_as_written(relay: Relay, statement: Statement) -> Before:
 def _prelude(relay: Relay, sql: bytes) -> Before:
     relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in RUN_ONCE)
     return Before(run_once(sql))
+
+
+def _give_up_portal(relay: Relay, portal: bytes) -> bytes:
+    """The unnamed portal, which Bind is about to replace, would keep open what the prelude drops."""
+    if portal:
+        return b""
+    relay.pipeline.queue.append(Owed(Asked.CLOSE, Fate.HIDE))
+    return Close(PORTAL, portal).encode()
 
 
 def _compare(relay: Relay, knowledge: Knowledge, statement: Statement, messages: bytes, hidden: list[Owed]) -> Script:

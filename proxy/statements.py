@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rewriter import Rewritten
 
 
+#: Of these Bind makes the plan; of other statements, Execute does.
+_PLANNED_BY_BIND = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
 _SPECIAL = frozenset((b"p", b"P", b"e", b"E", b"d", b"D", b"/", b"-"))
 
 
@@ -102,7 +104,12 @@ class Statement:
     @property
     def plans_behind_prelude(self) -> bool:
         """What it does first must be done before Bind, which plans it."""
-        return self.rewritten is not None and self.rewritten.prelude is not None and self.rewritten.kind is Kind.MERGE
+        return (
+            self.rewritten is not None
+            and self.rewritten.prelude is not None
+            and self.rewritten.kind in _PLANNED_BY_BIND
+            and not self.rewritten.touched
+        )
 
     @property
     def subject(self) -> Subject:

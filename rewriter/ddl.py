@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.model import Entity
-from rewriter.errors import RewriteError
+from rewriter.errors import NeedsTable, RewriteError
 from rewriter.lexer import LITERAL, OPERATOR, PUNCTUATION
 from rewriter.maintenance import cluster, reindex
 from rewriter.statement import Statement
@@ -270,10 +270,11 @@ def _dedicate(entity: Entity, form: str) -> str:
     return f"PERFORM kameleon.dedicate({_shell(entity)}, '{form} was used on it');"
 
 
-def dedicate_all(statement: Statement, form: str) -> str:
-    """For all tables in shared storage that the statement names."""
-    entities = map(statement.resolver.by_id, statement.entities)
-    return _block([_dedicate(entity, form) for entity in entities if entity.is_shared and entity.is_table])
+def serve_by_tables(entities: list[Entity], error: NeedsTable) -> str:
+    """A prelude that makes all of them dedicated, or raises the error where the client may not do that."""
+    shells = ", ".join(map(_shell, entities))
+    refusal = f"{_literal(error.message)}, {_literal(error.hint or '')}"
+    return _block([f"PERFORM kameleon.dedicate_or_refuse(ARRAY[{shells}], {refusal});"])
 
 
 def _block(statements: list[str]) -> str:
@@ -488,27 +489,30 @@ def _refuse_named(statement: Statement, message: str) -> None:
 
 
 def _possible_entity(statement: Statement, token: int) -> Entity | None:
-    if not statement.is_name(token) or statement.word(token - 1) == ".":
-        return None
-    chain = statement.chain(token)
-    if chain is None:
-        return None
-    parts = statement.parts(chain)
-    for length in range(1, len(parts) + 1):
-        entity = statement.resolver.shared_table(parts[:length])
+    for name in _names_at(statement, token):
+        entity = statement.resolver.shared_table(name)
         if entity is not None:
             return entity
     return None
 
 
+def all_names(statement: Statement) -> list[list[str]]:
+    """All that may be the name of a relation: public.orders.name may be a column of public.orders."""
+    return [name for token in range(len(statement.tokens)) for name in _names_at(statement, token)]
+
+
+def _names_at(statement: Statement, token: int) -> list[list[str]]:
+    if not statement.is_name(token) or statement.word(token - 1) == ".":
+        return []
+    chain = statement.chain(token)
+    if chain is None:
+        return []
+    parts = statement.parts(chain)
+    return [parts[:length] for length in range(1, len(parts) + 1)]
+
+
 def _note_entities(statement: Statement) -> None:
-    for token in range(len(statement.tokens)):
-        if statement.is_name(token) and statement.word(token - 1) != ".":
-            chain = statement.chain(token)
-            if chain is None:
-                continue
-            parts = statement.parts(chain)
-            for length in range(1, len(parts) + 1):  # public.orders.name is a column of public.orders
-                entity = statement.resolver.entity(parts[:length])
-                if entity is not None:
-                    statement.name(entity.entity_id)
+    for name in all_names(statement):
+        entity = statement.resolver.entity(name)
+        if entity is not None:
+            statement.name(entity.entity_id)

@@ -34,6 +34,15 @@ class RewriteError(Exception):
         self.position = position
 
 
+class NeedsTable(RewriteError):
+    """What documents cannot serve and the tables themselves could, if they had their rows.
+
+    `named`: the relations of the statement, if they could be told from its other names.
+    """
+
+    named: list[list[str]] | None = None
+
+
 class LexError(Exception):
     """Text that PostgreSQL's own scanner refuses too: an unterminated string, comment or quoted name."""
 

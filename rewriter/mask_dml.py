@@ -104,9 +104,7 @@ def _conflict(mask: Mask, first: int, end: int, total: Sum) -> Conflict:
         token += 3
     token = mask.expect(token, end, "do")
     assignments: list[Assignment] = []
-    if mask.is_(token, end, "nothing") or mask.is_(token, end, "select"):
-        if mask.is_(token, end, "select"):
-            raise Unparsed(token, "ON CONFLICT DO SELECT")
+    if mask.is_(token, end, "nothing"):
         token += 1
     else:
         token = mask.expect(token, end, "update")

@@ -43,9 +43,6 @@ class Resolver:
         schemas = [schema for schema in self._names.search_path if not schema.startswith("pg_temp")]
         return "pg_catalog" not in schemas[1:]
 
-    def by_id(self, entity_id: int) -> Entity:
-        return self._snapshot.entities[entity_id]
-
     def _find(self, parts: Sequence[str], by_schema: Mapping[str, Entity]) -> Entity | None:
         if len(parts) == 1:
             return self._search(parts[0])

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
-from rewriter.ddl import NAMING_NO_TABLE, ddl, dedicate_all, inner_query
+from rewriter.ddl import NAMING_NO_TABLE, all_names, ddl, inner_query, serve_by_tables
 from rewriter.edits import Edit, in_order
-from rewriter.errors import FEATURE_NOT_SUPPORTED, LexError, RewriteError
+from rewriter.errors import LexError, NeedsTable, RewriteError
 from rewriter.lexer import PUNCTUATION, names_in, tokenize
 from rewriter.mask import Mask
 from rewriter.names import Resolver
@@ -38,6 +38,8 @@ _SHOWING_TEXTS = frozenset(("pg_prepared_statements", "pg_cursors"))
 TELL_TEXTS = "SELECT what the client wrote"
 #: Statements in which a function that tells of storage is told of the documents. Not DDL, likewise.
 _CALLERS = _READERS | _QUERIES
+#: What runs on the tables themselves where documents cannot serve it. Not VACUUM: a prelude would begin a transaction.
+_SERVED_BY_TABLES = _CALLERS | {Kind.EXPLAIN, Kind.DDL}
 _UTILITIES = {
     Kind.TRUNCATE: truncate,
     Kind.LOCK: lock,
@@ -94,7 +96,13 @@ class QueryRouter:
             except RewriteError:
                 # What cannot be said of our views is left to be said of the catalogs themselves.
                 pass
-        return _route(sql, kind, named, Resolver(self._snapshot, self._names), self._standard_conforming_strings)
+        resolver = Resolver(self._snapshot, self._names)
+        try:
+            return _route(sql, kind, named, resolver, self._standard_conforming_strings)
+        except NeedsTable as error:
+            if kind not in _SERVED_BY_TABLES:
+                raise
+            return _served_by_tables(sql, kind, resolver, self._standard_conforming_strings, error)
 
     def route_bulk(self, sql: str) -> Routed | None:
         """The short way for a long INSERT ... VALUES; None for anything else."""
@@ -129,13 +137,23 @@ def _route(sql: str, kind: Kind, named: set[str], resolver: Resolver, standard_c
             if named:
                 row_types(statement)
     except (Unparsed, RecursionError) as error:
-        refusal = _refusal(statement, named, error)
+        refusal = _not_understood(statement, named, error)
         if refusal is not None:
             raise refusal from error
         return Routed(kind)
-    if statement.is_native:
-        return Routed(kind, (), tuple(statement.entities), dedicate_all(statement, kind.value))
     return Routed(kind, in_order(statement.edits), tuple(statement.entities), statement.prelude)
+
+
+def _served_by_tables(
+    sql: str, kind: Kind, resolver: Resolver, standard_conforming_strings: bool, error: NeedsTable
+) -> Routed:
+    """The statement as it was written, behind a prelude that moves what it names in shared storage to dedicated."""
+    statement = Statement(sql, tokenize(sql, standard_conforming_strings), resolver, standard_conforming_strings)
+    names = error.named if error.named is not None else all_names(statement)
+    entities = {entity.entity_id: entity for entity in map(resolver.shared, names) if entity is not None}
+    if not entities:
+        raise error
+    return Routed(kind, (), tuple(entities), serve_by_tables(list(entities.values()), error))
 
 
 def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
@@ -162,8 +180,13 @@ def _rewrite(statement: Statement, kind: Kind, named: frozenset[str]) -> None:
 def _query(statement: Statement, first: int, end: int, named: frozenset[str]) -> None:
     skeleton = Mask(statement.tokens, statement.closing, named).skeleton(first, end)
     tree = parse(skeleton, statement.tokens)
-    for rule in RULES:
-        rule(statement, tree)
+    try:
+        for rule in RULES:
+            rule(statement, tree)
+    except NeedsTable as error:
+        items = (item for scope in tree.scopes for item in scope.items if not item.is_cte)
+        error.named = [statement.parts(item.relation.chain) for item in items if item.relation is not None]
+        raise
 
 
 def _query_within(statement: Statement, kind: Kind) -> tuple[int, int] | None:
@@ -209,15 +232,15 @@ def _explained(statement: Statement, query: tuple[int, int], named: frozenset[st
     analyzes = {"analyze", "analyse"} & {statement.word(token) for token in range(1, first)}
     if analyzes and statement.edits and "materialized" in (statement.word(first + 1), statement.word(first + 2)):
         # it makes the view, over what it reads
-        raise statement.refuse(
+        raise statement.needs_table(
             first,
             "EXPLAIN ANALYZE CREATE MATERIALIZED VIEW is not supported over a shared entity",
             hint="EXPLAIN ANALYZE its query, and create the view by itself.",
         )
 
 
-def _refusal(statement: Statement, named: set[str], error: Exception) -> RewriteError | None:
-    """0A000, if a name of the statement that was not understood may mean a shared entity."""
+def _not_understood(statement: Statement, named: set[str], error: Exception) -> NeedsTable | None:
+    """If a name of the statement that was not understood may mean a shared entity."""
     for token in range(len(statement.tokens)):
         if not statement.is_name(token) or statement.tokens[token].value not in named:
             continue
@@ -231,19 +254,11 @@ def _refusal(statement: Statement, named: set[str], error: Exception) -> Rewrite
         candidates = [parts[:length] for length in range(1, len(parts) + 1)]
         for candidate in candidates:
             entity = statement.resolver.shared(candidate)
-            if entity is None:
-                continue
-            if isinstance(error, Unparsed) and error.reason == "ON CONFLICT DO SELECT":
-                return statement.refuse(
-                    token,
-                    f'{error.reason} is not supported on the shared entity "{entity.name}"',
-                    hint="Use ON CONFLICT DO UPDATE.",
+            if entity is not None:
+                place = error.token if isinstance(error, Unparsed) else token
+                return statement.needs_table(
+                    place or token,
+                    f'this statement names the shared entity "{entity.name}" in a way that is not understood',
+                    hint="Check its syntax, or write it in a simpler form.",
                 )
-            place = error.token if isinstance(error, Unparsed) else token
-            return statement.refuse(
-                place or token,
-                f'this statement names the shared entity "{entity.name}" in a way that is not understood',
-                sqlstate=FEATURE_NOT_SUPPORTED,
-                hint="Check its syntax, or write it in a simpler form.",
-            )
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewriter.edits import Edit
-from rewriter.errors import FEATURE_NOT_SUPPORTED, RewriteError
+from rewriter.errors import FEATURE_NOT_SUPPORTED, NeedsTable, RewriteError
 from rewriter.lexer import QUOTED, Token, quote
 from rewriter.names import Resolver
 from rewriter.parts import Chain
@@ -19,7 +19,6 @@ class Statement:
         self.edits: list[Edit] = []
         self.entities: dict[int, None] = {}  # ids, in the order they are named
         self.prelude: str | None = None
-        self.is_native = False  # runs on the tables themselves, which have their rows by then
         self.settled: set[int] = set()  # column references that a rule has replaced whole
         self.closing = closing_of(tokens)
 
@@ -120,8 +119,14 @@ class Statement:
         hint: str | None = None,
     ) -> RewriteError:
         """An error that points at a token."""
-        position = self.tokens[token].start + 1 if token < len(self.tokens) else len(self.sql) + 1
-        return RewriteError(message, sqlstate=sqlstate, detail=detail, hint=hint, position=position)
+        return RewriteError(message, sqlstate=sqlstate, detail=detail, hint=hint, position=self._position(token))
+
+    def needs_table(self, token: int, message: str, *, hint: str) -> NeedsTable:
+        """What the statement asks for at a token cannot be had of documents."""
+        return NeedsTable(message, hint=hint, position=self._position(token))
+
+    def _position(self, token: int) -> int:
+        return self.tokens[token].start + 1 if token < len(self.tokens) else len(self.sql) + 1
 
     def string_literal(self, text: str) -> str:
         if "\\" in text:

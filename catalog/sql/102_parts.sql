@@ -14,6 +14,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    WHERE t.oid = $1 AND t.typname = 'hstore' AND e.extname = 'hstore')
 $$;
 
+-- Whether values of a type, or what is within them, have a fixed number of elements, as points have: nothing is assigned to those of
+-- a value that is not there.
+CREATE OR REPLACE FUNCTION kameleon.has_fixed_elements(type oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND kameleon.has_fixed_elements(a.atttypid))
+                        WHEN t.typelem = 0 OR t.typsubscript = 0 THEN false
+                        WHEN t.typlen > 0 THEN true
+                        ELSE EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typtype IN ('c', 'd') AND kameleon.has_fixed_elements(e.oid))
+                   END
+            FROM pg_type t WHERE t.oid = kameleon.base_type(has_fixed_elements.type));
+END
+$$;
+
 -- `old` with the part at `path` as it is in `new`.
 CREATE OR REPLACE FUNCTION kameleon.assign_part(old anyelement, new anyelement, path text[]) RETURNS anyelement
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -278,3 +278,37 @@ BEGIN
     END IF;
 END
 $$;
+
+-- What the proxy runs before a statement that documents cannot serve: tables, and those behind views, become dedicated. Where the
+-- client may not have that, the statement is refused, and nothing is moved.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_or_refuse(relations regclass[], refusal text, hint text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+    source record;
+BEGIN
+    FOR source IN
+        WITH RECURSIVE sources (oid) AS (
+            SELECT r.oid::oid FROM unnest(relations) AS r (oid)
+            UNION
+            SELECT v.oid FROM sources s JOIN kameleon.kdb_view_definitions d ON d.relid = s.oid CROSS JOIN LATERAL kameleon.view_sources(s.oid) AS v (oid))
+        SELECT c.oid, c.relname, c.relowner FROM sources s JOIN pg_class c ON c.oid = s.oid
+        JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared' ORDER BY e.entity_id
+    LOOP
+        IF current_setting('transaction_read_only')::boolean THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refusal,
+                HINT = concat_ws(' ', nullif(hint, ''), 'Outside of a read-only transaction it would move the table to dedicated storage.');
+        ELSIF NOT pg_has_role(kameleon.acting_role(), source.relowner, 'USAGE') THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refusal,
+                HINT = concat_ws(' ', nullif(hint, ''), format('The owner of table "%s" can move it to dedicated storage.', source.relname));
+        END IF;
+        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', source.oid::regclass);
+        PERFORM set_config('kameleon.internal', 'on', true);
+        -- another session may have done it meanwhile
+        IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = source.oid AND e.storage_mode = 'shared') THEN
+            PERFORM kameleon.make_dedicated(source.oid, refusal, 'DEDICATE');
+        END IF;
+        PERFORM set_config('kameleon.internal', internal, true);
+    END LOOP;
+END
+$$;

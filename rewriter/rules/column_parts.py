@@ -26,6 +26,12 @@ class ColumnParts:
 
     def add(self, target: tuple[int, int], field: Field) -> None:
         """a[1]  ->  kdb_parts[1].a[1]"""
+        if field.has_fixed_elements and self._statement.word(target[1] - 1) == "]":
+            raise self._statement.needs_table(
+                target[0],
+                f'documents have no elements of column "{field.name}", whose type has a fixed length, to assign to',
+                hint="Assign the whole column.",
+            )
         self._paths.append(self._path(field.written, *target))
         name_target(self._statement, target[0], field, f"kdb_parts[{len(self._paths)}].")
         if self._row is not None:

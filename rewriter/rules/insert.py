@@ -34,24 +34,43 @@ def _is_plain_values(parts: Insert) -> bool:
     return len(parts.cores) == 1 and parts.cores[0].kind == "values"
 
 
-#: PostgreSQL's functions that return sets, but those that tell about the server.
-_SETS = frozenset(
-    "aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each"  # noqa: SIM905
-    " json_each_text json_object_keys json_populate_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each"
-    " jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_path_query_tz jsonb_populate_recordset regexp_matches"
-    " regexp_split_to_table string_to_table unnest".split()
+#: What may stand before a parenthesis in VALUES, and gives one value for sure. It need not be all that does.
+_SINGLE = frozenset(
+    "abs age all and any array_agg array_append array_cat array_length array_to_json array_to_string ascii between"  # noqa: SIM905
+    " bit bpchar btrim case cast ceil ceiling char char_length character chr clock_timestamp coalesce concat"
+    " concat_ws convert_from convert_to count crypt current_date current_setting current_time current_timestamp"
+    " currval date_part date_trunc dec decimal decode default digest else encode exists exp extract float floor"
+    " format gen_random_bytes gen_random_uuid gen_salt greatest hashtext host in initcap int4range int8range"
+    " interval json_build_array json_build_object json_object jsonb_build_array jsonb_build_object jsonb_object"
+    " jsonb_set jsonb_strip_nulls lastval least left length like ln localtime localtimestamp log lower lpad ltrim"
+    " make_date make_interval make_time make_timestamp make_timestamptz max md5 min mod national nchar nextval not"
+    " now nullif numeric numrange octet_length or overlay pg_backend_pid phraseto_tsquery plainto_tsquery point"
+    " position power quote_ident quote_literal random range_merge repeat replace reverse right round row row_to_json"
+    " rpad rtrim setval sha224 sha256 sha384 sha512 sign some split_part sqrt statement_timestamp string_agg strpos"
+    " substr substring sum time timeofday timestamp timestamptz timetz to_char to_date to_hex to_json to_jsonb"
+    " to_number to_timestamp to_tsquery to_tsvector transaction_timestamp translate trim trunc tsrange tstzrange"
+    " txid_current upper uuid_generate_v1 uuid_generate_v4 uuidv4 uuidv7 values varbit varchar varying"
+    " websearch_to_tsquery when width_bucket".split()
 )
 
 
 def _makes_rows(statement: Statement, parts: Insert) -> bool:
-    """VALUES (generate_series(1, 9), 'x') is nine rows, which a rule, the insert view's, cannot make of one."""
+    """VALUES (generate_series(1, 9), 'x') is nine rows, which a rule, the insert view's, cannot make of one. Nobody but
+    PostgreSQL knows of a client's own function whether it is such a one."""
     if not _is_plain_values(parts):
         return False
-    first, end = parts.cores[0].first, parts.cores[0].end
+    tokens = statement.tokens
     return any(
-        statement.is_name(token) and statement.tokens[token].value in _SETS and statement.word(token + 1) == "("
-        for token in range(first, end)
+        statement.is_name(token)
+        and statement.word(token + 1) == "("
+        and (tokens[token].value not in _SINGLE or _has_schema(statement, token))
+        for token in range(parts.cores[0].first, parts.cores[0].end)
     )
+
+
+def _has_schema(statement: Statement, token: int) -> bool:
+    """Of a client's own, that is."""
+    return statement.word(token - 1) == "." and statement.word(token - 2) != "pg_catalog"
 
 
 def overriding(statement: Statement, parts: Insert) -> None:

@@ -20,8 +20,11 @@ def merge(statement: Statement, tree: Tree, entity: Entity, parts: Merge) -> Non
     WHEN NOT MATCHED THEN INSERT (kdb_rec.a, kdb_keys) VALUES (1, '{a}'::text[])
     """
     if not entity.merges and entity.is_table:
-        statement.is_native = True
-        return
+        raise statement.needs_table(
+            parts.target.start,
+            "documents cannot be merged into before PostgreSQL 17",
+            hint="Use INSERT ... ON CONFLICT.",
+        )
     replace_target(statement, parts.target, entity.write_view)
     for action in parts.actions:
         if isinstance(action, Update):

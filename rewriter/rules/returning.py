@@ -64,7 +64,7 @@ class _Stars:
         if any(self.statement.word(token) in ("using", "natural") for token in range(*self.from_clause)):
             others = joined_columns(self.statement, self._others(star), *self.from_clause)
             if others is None:
-                raise self.statement.refuse(
+                raise self.statement.needs_table(
                     star,
                     "RETURNING * with JOIN ... USING or NATURAL JOIN is not supported"
                     f' on the shared entity "{self.entity.name}"',
@@ -78,7 +78,7 @@ class _Stars:
         for scope in self.tree.scopes:
             if any(item.relation is self.target for item in scope.items):
                 return [item for item in scope.items if item.relation is not self.target]
-        raise self.statement.refuse(star, "RETURNING * is not supported here", hint="Name the columns.")
+        raise self.statement.needs_table(star, "RETURNING * is not supported here", hint="Name the columns.")
 
     def _star_of(self, first: int, end: int) -> None:
         """orders.*, public.orders.*, old.*, new.*"""

@@ -17,7 +17,7 @@ def sample(statement: Statement, entity: Entity, relation: Relation, sample: Sam
     JOIN kameleon.kdb_write_17_3 AS kdb_row ON kdb_row.ctid = kdb_sample.place) AS o"""
     method = statement.tokens[sample.method.end - 1].value
     if method not in _METHODS or sample.argument + 1 == statement.partner(sample.argument):
-        raise statement.refuse(
+        raise statement.needs_table(
             sample.method.first,
             f'TABLESAMPLE {method} is not supported on the shared entity "{entity.name}"',
             hint="Its methods are BERNOULLI and SYSTEM.",

@@ -92,7 +92,7 @@ def _check(statement: Statement, reference: Reference, item: Item) -> None:
         what = "in TABLE"
     if what is not None:
         name = statement.tokens[reference.chain.end - 1].value
-        raise statement.refuse(
+        raise statement.needs_table(
             reference.chain.first, f'system column "{name}" of a shared entity is not supported {what}', hint=_HINT
         )
 
@@ -120,7 +120,9 @@ def _star(statement: Statement, reference: Reference) -> None:
     if len(items) > 1 and any(statement.word(token) == "using" for token in range(len(statement.tokens))):
         columns = joined_columns(statement, items, *_from_clause(statement, items))
         if columns is None:
-            raise statement.refuse(star, "* beside system columns is not supported with this JOIN USING", hint=_HINT)
+            raise statement.needs_table(
+                star, "* beside system columns is not supported with this JOIN USING", hint=_HINT
+            )
         statement.replace(star, star + 1, ", ".join(columns))
         return
     statement.replace(star, star + 1, ", ".join(columns_of(statement, item) for item in items))

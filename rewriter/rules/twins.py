@@ -29,7 +29,7 @@ def twins(statement: Statement, tree: Tree) -> None:
             for item in scope.items
             if statement.is_name(token + 1)
         ):
-            raise statement.refuse(
+            raise statement.needs_table(
                 token + 1, "FOR UPDATE OF one of two relations of a name is not supported", hint=_HINT
             )
 
@@ -111,7 +111,7 @@ def _bare_name(statement: Statement, reference: Reference) -> None:
     if names == 1 and not chain.star:
         if _may_be_column(statement, reference, name):
             return
-        raise statement.refuse(
+        raise statement.needs_table(
             chain.first,
             f'the row of "{name}", of which there are two, is not supported for a shared entity',
             hint=_HINT,

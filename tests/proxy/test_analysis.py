@@ -138,3 +138,31 @@ def test_a_transaction_that_has_the_table_may_be_asked_again():
     script.upstream(*PASSED, done("SELECT 0"), IN_TRANSACTION)
     script._sent_to_upstream.clear()
     script.client(Query(b"DELETE FROM orders")).to_upstream(*asked(b"DELETE FROM orders"))
+
+
+SAMPLE = b"SELECT * FROM orders TABLESAMPLE custom (1)"
+MOVED_FIRST = (
+    b'DO $kameleon$BEGIN PERFORM kameleon.dedicate_or_refuse(ARRAY[\'"public"."orders"\'::regclass],'
+    b" 'TABLESAMPLE custom is not supported on the shared entity \"orders\"', 'Its methods are BERNOULLI and SYSTEM.');"
+    b" END$kameleon$; " + SAMPLE
+)
+
+
+def test_no_table_is_moved_for_a_statement_that_means_nothing():
+    script = fresh().client(Query(SAMPLE)).to_upstream(*asked(SAMPLE))
+    script.upstream(CLOSE_COMPLETE, NOPE).to_client(NOPE).to_upstream(SYNC)
+
+
+def test_a_table_that_is_to_be_moved_is_not_locked_any_more():
+    script = fresh().client(Query(SAMPLE)).to_upstream(*asked(SAMPLE))
+    script.upstream(*PASSED).to_client().to_upstream(SYNC, Query(MOVED_FIRST))
+    script.upstream(READY, done("DO"), done("SELECT 1"), READY).to_client(done("SELECT 1"), READY)
+    assert script.relay.is_idle
+
+
+def test_in_a_transaction_it_stays_locked():
+    script = (
+        fresh().client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION).to_client(done("BEGIN"), IN_TRANSACTION)
+    )
+    script.to_upstream(Query(b"BEGIN")).client(Query(SAMPLE)).to_upstream(*asked(SAMPLE))
+    script.upstream(*PASSED).to_client().to_upstream(Query(MOVED_FIRST))

@@ -34,7 +34,7 @@ READ_REWRITTEN = b"SELECT * FROM kameleon.kdb_read_17 AS orders"
 RUN = [Bind(b"", b"s"), Execute(b""), SYNC]
 RAN = [BIND_COMPLETE, done("INSERT 0 1"), READY]
 
-REFUSED = b"SELECT * FROM orders TABLESAMPLE custom (1)"
+REFUSED = b"UPDATE orders SET xmin = 1"
 
 
 def prepared(sql=INSERT, rewritten=INSERT_3, name=b"s"):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from catalog.model import Snapshot
-from rewriter.errors import RewriteError
-from rewriter.router import QueryRouter
+from rewriter.router import QueryRouter, Routed
+from rewriter.statements import Kind
 from tests.rewriter.sample import NAMES, ORDERS, SNAPSHOT
 
 ROUTER = QueryRouter(SNAPSHOT, NAMES)
@@ -44,8 +44,8 @@ def test_no_entity_no_change(sql: str) -> None:
     assert (routed.edits, routed.entities, routed.prelude) == ((), (), None)
 
 
-def test_what_is_not_understood_is_refused_only_where_it_may_mean_a_shared_entity() -> None:
-    assert ROUTER.route("SELECT * FROM grown WHERE FROM").edits == ()
-    with pytest.raises(RewriteError, match='shared entity "orders"') as refused:
-        ROUTER.route("SELECT * FROM orders WHERE FROM")
-    assert refused.value.sqlstate == "0A000"
+def test_what_is_not_understood_is_run_on_tables_if_it_may_mean_a_shared_entity() -> None:
+    assert ROUTER.route("SELECT * FROM grown WHERE FROM") == Routed(Kind.SELECT)
+    routed = ROUTER.route("SELECT * FROM orders WHERE FROM")
+    assert (routed.edits, routed.entities) == ((), (ORDERS.entity_id,))
+    assert routed.prelude is not None and 'kameleon.dedicate_or_refuse(ARRAY[\'"public"."orders"\'' in routed.prelude

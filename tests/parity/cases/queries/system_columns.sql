@@ -81,7 +81,8 @@ select tableoid::regclass, * from na as na (a) order by a;
 select ctid from na x (a, b, c, d);
 -- ordered
 select x.ctid is null, x.*, y.* from na x (a) left join na y (k) on y.k = x.a + 1 where x.xmin is not null order by a;
--- refused: 0A000
+set client_min_messages = warning;
 select count(*) from na x (a, ctid) where ctid is not null;
+reset client_min_messages;
 with q as (select ctid as place, * from na n (a, b)) select a, b, c from q order by a;
 drop table na;
