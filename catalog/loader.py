@@ -79,6 +79,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         merges=raw.get("merges", True),
         is_temporary=raw.get("temporary", False),
         has_namesake=raw.get("has_namesake", False),
+        routines=frozenset(raw.get("routines") or ()),
         writes_documents=raw.get("writes_documents", True),
     )
 

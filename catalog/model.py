@@ -94,6 +94,7 @@ class Entity:
     merges: bool = True  # MERGE into documents: into a view, that is, as PostgreSQL can since 17
     is_temporary: bool = False
     has_namesake: bool = False  # a materialized view, in whatever schema
+    routines: frozenset[str] = frozenset()  # the names of those whose bodies, in standard SQL, name it
     writes_documents: bool = True  # and not, as some views that read documents, a table that keeps its own rows
 
     @property
@@ -147,13 +148,15 @@ class Entity:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every entity of one database; `by_name` maps relation name -> schema -> entity, shared and dedicated alike."""
+    """Every entity of one database; `by_name` maps relation name -> schema -> entity, shared and dedicated alike;
+    `by_routine` a routine's name -> the entities that one of that name may come to."""
 
     version: int
     entities: Mapping[int, Entity]
     by_name: Mapping[str, Mapping[str, Entity]] = field(init=False, repr=False, compare=False)
     _by_oid: Mapping[int, Entity] = field(init=False, repr=False, compare=False)
     catalogs: frozenset[str] = field(init=False, repr=False, compare=False)
+    by_routine: Mapping[str, tuple[Entity, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, Entity]] = {}
@@ -168,6 +171,11 @@ class Snapshot:
         object.__setattr__(self, "_by_oid", MappingProxyType(by_oid))
         catalogs = frozenset(entity.name for entity in self.entities.values() if entity.is_catalog)
         object.__setattr__(self, "catalogs", catalogs)
+        by_routine: dict[str, tuple[Entity, ...]] = {}
+        for entity in self.entities.values():
+            for name in entity.routines:
+                by_routine[name] = (*by_routine.get(name, ()), entity)
+        object.__setattr__(self, "by_routine", MappingProxyType(by_routine))
 
     def with_changes(self, changes: Mapping[int, Entity | None], version: int | None = None) -> Snapshot:
         """This snapshot as one session sees it: None for an entity that is gone."""

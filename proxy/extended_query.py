@@ -156,7 +156,7 @@ def on_call(relay: Relay, name: bytes, size: int, now: float) -> bool:
         owed.subject = statement.passed
     else:
         owed.subject = rewritten
-        relay.used.update(rewritten.entities)
+        relay.used.update(rewritten.used)
     relay.statements.portals[b""] = statement
     relay.pipeline.queue.append(owed)
     return True
@@ -201,7 +201,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
         else:
             owed.subject = rewritten
             owed.statement = statement
-            relay.used.update(rewritten.entities)
+            relay.used.update(rewritten.used)
             if rewritten.kind is Kind.DECLARE and relay.knowledge is not None:
                 note_declared(relay, rewritten, statement.sql.decode(relay.knowledge.codec, "replace"))
             if rewritten.prelude is not None and not statement.plans_behind_prelude:

@@ -168,7 +168,7 @@ class _Pieces:
         if refused is None and text.facts.mentions and not knowledge.names_dirty:
             try:
                 rewritten = knowledge.rewrite(span.text)
-                relay.used.update(rewritten.entities)
+                relay.used.update(rewritten.used)
                 note_declared(relay, rewritten, span.text)
             except RewriteError as error:
                 refused = refusal.response(error, knowledge, span.start)

@@ -122,7 +122,7 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         note_prepared(relay, owed, text, rewritten)
     note_declared(relay, rewritten, text.text)
     due = analysis.is_due(relay, rewritten)
-    relay.used.update(rewritten.entities)
+    relay.used.update(rewritten.used)
     if due:
         message = Query(sent.encode(knowledge.codec)).encode()
         return Hold(analysis.before_query(relay, knowledge, text.sql, rewritten, owed, message), consumes=True)
@@ -153,7 +153,7 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
             continue
         try:
             rewritten = knowledge.rewrite(span.text)
-            relay.used.update(rewritten.entities)
+            relay.used.update(rewritten.used)
         except RewriteError as error:
             # What comes before it runs, and is rolled back with it.
             shown = refusal.response(error, knowledge, span.start)

@@ -121,12 +121,15 @@ class Texts:
         shared = {
             e.name for e in snapshot.entities.values() if e.is_shared or e.is_unseen or e.kind == "materialized view"
         }
+        shared.update(
+            name for name, reached in snapshot.by_routine.items() if any(e.is_shared or e.is_unseen for e in reached)
+        )
         # a function may be asked how large an entity is
         others = rewriter.NAMING_NO_TABLE | rewriter.STORAGE_FUNCTIONS
         self._shared = frozenset(shared) | others
         self._dedicated = frozenset(snapshot.by_name.keys() - shared)
         self._digits_safe = encoding not in _DIGITS_INSIDE and all(
-            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in snapshot.by_name
+            len(name.encode("utf-8", "replace")) < _LONGEST_NAME for name in [*snapshot.by_name, *snapshot.by_routine]
         )
         self._by_key: dict[bytes, Facts] = {}
 

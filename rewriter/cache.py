@@ -51,6 +51,11 @@ class Rewritten:
         return self._script.entities
 
     @property
+    def used(self) -> tuple[int, ...]:
+        """These, and what the routines that it calls may come to."""
+        return self._script.used
+
+    @property
     def prelude(self) -> str | None:
         """A statement to run just before this one, in its transaction."""
         return self._script.prelude
@@ -115,6 +120,7 @@ class _Script:
     size: int
     analyzed: bool = False
     is_quick: bool = False
+    used: tuple[int, ...] = ()
 
     def text_with(self, lifted: list[str]) -> str:
         return "".join([piece if piece.__class__ is str else lifted[piece] for piece in self.template])  # type: ignore[index]
@@ -220,7 +226,9 @@ def _script(routed: Routed, key: str, lifted: list[str]) -> _Script:
     keep(len(key))
     joined = _joined(template)
     size = len(key) + sum(len(piece) for piece in joined if isinstance(piece, str)) + _ENTRY_OVERHEAD
-    return _Script(routed.kind, routed.entities, routed.prelude, key, joined, edits, tuple(marks), size)
+    script = _Script(routed.kind, routed.entities, routed.prelude, key, joined, edits, tuple(marks), size)
+    script.used = routed.entities + routed.reached
+    return script
 
 
 def _to_shape(offset: int, spans: list[tuple[int, int]]) -> int:
@@ -330,6 +338,7 @@ class Rewriter:
             routed = context.router.route(sql)
         shown = _beginning(sql, routed.kind, context.standard_conforming_strings)
         script = _Script(routed.kind, routed.entities, routed.prelude, shown, (), routed.edits, (), 0, analyzed=True)
+        script.used = routed.entities + routed.reached
         return Rewritten(apply(sql, routed.edits) if routed.edits else sql, script, [])
 
     def _remember(self, key: tuple[int, str], script: _Script) -> None:

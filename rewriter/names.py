@@ -29,12 +29,7 @@ class Resolver:
             return None
         entity = self._find(parts, by_schema)
         if entity is not None and entity.is_unseen:
-            raise RewriteError(
-                "could not serialize access due to concurrent change of a table",
-                sqlstate=SERIALIZATION_FAILURE,
-                detail=f'The rows of table "{entity.name}" have been moved since the transaction began.',
-                hint="The transaction might succeed if retried.",
-            )
+            raise unseen(entity)
         return None if entity is not None and entity.is_catalog and not self._reads_catalogs else entity
 
     @property
@@ -74,3 +69,12 @@ class Resolver:
     def shared_table(self, parts: Sequence[str]) -> Entity | None:
         entity = self.shared(parts)
         return entity if entity is not None and entity.is_table else None
+
+
+def unseen(entity: Entity) -> RewriteError:
+    return RewriteError(
+        "could not serialize access due to concurrent change of a table",
+        sqlstate=SERIALIZATION_FAILURE,
+        detail=f'The rows of table "{entity.name}" have been moved since the transaction began.',
+        hint="The transaction might succeed if retried.",
+    )

@@ -10,6 +10,7 @@ What names an entity and cannot be understood is refused, never sent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from catalog.model import Names, Snapshot
 from rewriter.bulk import LONG, bulk_insert
@@ -18,7 +19,7 @@ from rewriter.edits import Edit, in_order
 from rewriter.errors import LexError, NeedsTable, RewriteError
 from rewriter.lexer import PUNCTUATION, names_in, tokenize
 from rewriter.mask import Mask
-from rewriter.names import Resolver
+from rewriter.names import Resolver, unseen
 from rewriter.parse import parse
 from rewriter.parts import Unparsed
 from rewriter.reader import is_balanced
@@ -53,6 +54,7 @@ class Routed:
     edits: tuple[Edit, ...] = ()
     entities: tuple[int, ...] = ()
     prelude: str | None = None
+    reached: tuple[int, ...] = ()  # entities that the routines it calls may come to
 
 
 class QueryRouter:
@@ -81,8 +83,27 @@ class QueryRouter:
 
     def route(self, sql: str) -> Routed:
         """Raises RewriteError for what must not be sent."""
-        kind = classify(sql)
         names_within = names_in(sql, self._standard_conforming_strings)
+        routed = self._route(sql, names_within)
+        called = self._snapshot.by_routine.keys() & names_within
+        return replace(routed, reached=self._reached(sql, called)) if called else routed
+
+    def _reached(self, sql: str, called: set[str]) -> tuple[int, ...]:
+        try:
+            tokens = tokenize(sql, self._standard_conforming_strings)
+        except LexError:
+            return ()
+        found: dict[int, None] = {}
+        for name, after in pairwise(tokens):
+            if name.is_name and name.value in called and after.kind is PUNCTUATION and after.value == "(":
+                for entity in self._snapshot.by_routine[name.value]:
+                    if entity.is_unseen:
+                        raise unseen(entity)
+                    found[entity.entity_id] = None
+        return tuple(found)
+
+    def _route(self, sql: str, names_within: set[str]) -> Routed:
+        kind = classify(sql)
         named = self._snapshot.by_name.keys() & names_within
         calls = kind in _CALLERS and not names_within.isdisjoint(STORAGE_FUNCTIONS)
         if not named and not calls and not _concerns_all(kind, names_within):

@@ -330,6 +330,10 @@ BEGIN
         PERFORM kameleon.drop_twin(routine);
     END IF;
     PERFORM kameleon.make_body(routine, tag);
+    -- proxies know entities' routines by name
+    PERFORM kameleon.notify_session(b.number::text)
+    FROM (SELECT e.entity_id FROM kameleon.routine_sources(routine) AS s JOIN kameleon.kdb_entity_definitions e ON e.relid = s.relid
+          UNION SELECT v.view_id FROM kameleon.routine_sources(routine) AS s JOIN kameleon.kdb_view_definitions v ON v.relid = s.relid) AS b (number);
 END
 $$;
 

@@ -496,6 +496,9 @@ BEGIN
         -- a materialized view has rows of its own: queries read those
         'storage_mode', CASE c.relkind WHEN 'v' THEN 'shared' ELSE 'dedicated' END, 'generation', d.generation, 'child_name', NULL,
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
+        'routines', (SELECT json_agg(DISTINCT p.proname) FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+                     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_proc'::regclass
+                       AND p.prosqlbody IS NOT NULL AND p.pronamespace <> 'kameleon'::regnamespace),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
                                              (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
                   FROM pg_class v

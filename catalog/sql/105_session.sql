@@ -10,6 +10,9 @@ BEGIN
         'child_name', kameleon.child_name(e),
         'has_namesake', EXISTS (SELECT FROM pg_class m WHERE m.relname = c.relname AND m.relkind = 'm'),
         'row_type', c.reltype::bigint, 'row_array', (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = c.reltype),
+        'routines', (SELECT json_agg(DISTINCT p.proname) FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+                     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = e.relid AND d.classid = 'pg_proc'::regclass
+                       AND p.prosqlbody IS NOT NULL AND p.pronamespace <> 'kameleon'::regnamespace),
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
                                              (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
                   FROM pg_class v WHERE v.relnamespace = 'kameleon'::regnamespace

@@ -322,6 +322,40 @@ def test_callers_go_on_while_the_table_is_altered_and_moved(proxied: Session, da
     assert [row[0] for row in rows(proxied, "SELECT age FROM person ORDER BY id")] == counts
 
 
+@pytest.mark.parametrize(
+    "call", ["SELECT renamed(1, 'Eve')", "SELECT renamed_in_view(1, 'Eve')", "CALL renaming(1, 'Eve')"]
+)
+def test_a_caller_does_not_stop_who_alters_the_table(
+    proxied: Session, direct: Session, database: Database, call: str
+) -> None:
+    """A statement that is seen for the first time is told to PostgreSQL as it was written, which locks its table."""
+    proxied.execute("CREATE VIEW in_view AS TABLE person")
+    proxied.execute(RENAME.replace("person", "in_view").replace("renamed", "renamed_in_view").encode())
+    body = "BEGIN ATOMIC UPDATE person SET name = w WHERE id = i; END"
+    proxied.execute(f"CREATE PROCEDURE renaming(i int, w text) {body}".encode())
+    failures: list[BaseException] = []
+
+    def alter() -> None:
+        try:
+            with psycopg.connect(database.proxied, autocommit=True) as session:
+                session.execute("ALTER TABLE person ADD COLUMN more int")
+        except BaseException as error:
+            failures.append(error)
+
+    altering = threading.Thread(target=alter)
+    with psycopg.connect(database.proxied) as caller:
+        caller.execute(call.encode())
+        altering.start()
+        while not rows(direct, "SELECT FROM pg_locks WHERE NOT granted"):
+            assert altering.is_alive()
+            time.sleep(0.01)
+        assert rows(caller, "SELECT id, name FROM person WHERE name = 'Eve' ORDER BY id") == [(1, "Eve")]
+        caller.commit()
+    altering.join(60)
+    assert failures == []
+    assert rows(proxied, "SELECT id, name, more FROM person ORDER BY id") == [(1, "Eve", None), (2, "Grace", None)]
+
+
 def test_past_the_proxy_only_the_owner_can_move_the_rows(proxied: Session, database: Database) -> None:
     role = f"maker_{database.name}"
     proxied.execute(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}".encode())

@@ -54,7 +54,7 @@ def test_writers_and_readers_go_on(database: Database) -> None:
         assert modes == [("dedicated",)]
 
 
-@pytest.mark.parametrize("name", ["t", "in_view", "in_view_of_view"])
+@pytest.mark.parametrize("name", ["t", "in_view", "in_view_of_view", "in_routine()", "in_routine_over_view()"])
 @pytest.mark.parametrize("ddl", [TRIGGER.format("t"), "ALTER TABLE t ALTER v SET NOT NULL"])
 def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: str, name: str) -> None:
     with (
@@ -64,6 +64,9 @@ def test_an_older_snapshot_is_not_shown_an_empty_table(database: Database, ddl: 
         session.execute("CREATE TABLE t (id int, v int); CREATE TABLE other (id int)")
         session.execute("INSERT INTO t VALUES (1, 1); INSERT INTO other VALUES (1)")
         session.execute("CREATE VIEW in_view AS SELECT id FROM t; CREATE VIEW in_view_of_view AS TABLE in_view")
+        for routine, source in (("in_routine", "t"), ("in_routine_over_view", "in_view_of_view")):
+            body = f"BEGIN ATOMIC SELECT id FROM {source}; END"
+            session.execute(f"CREATE FUNCTION {routine}(OUT id int) RETURNS SETOF int {body}".encode())
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         assert reader.execute("SELECT id FROM other").fetchall() == [(1,)]
         session.execute(ddl.encode())
