@@ -4,7 +4,8 @@ Pass: it names no entity, so its bytes go on as they are, parsed or not.
 Rewrite: queries and DML, alone or inside EXPLAIN, DECLARE, PREPARE, COPY, CREATE VIEW, CREATE TABLE AS; and the utility
 statements that take tables.
 DDL: `rewriter.ddl` decides.
-What names an entity and cannot be understood is refused, never sent.
+What names an entity and cannot be understood, or cannot be had of documents, runs on the tables, which get their rows
+first.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class QueryRouter:
     no entity                   it passes: the client's own bytes go upstream
     dedicated entities only     it passes: they are ordinary tables, and PostgreSQL does the rest
     shared entities             queries and DML are rewritten for their views; DDL runs on their shells as it
-                                was written, after a prelude where it must see rows; the rest is refused
+                                was written, after a prelude where it must see rows; before the rest runs
+                                as it was written, its entities become dedicated
     both                        each name goes by its own entity's storage
     ==========================  ==========================================================================
 
