@@ -280,10 +280,12 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
         return Before(stand_in)
     sent = statement.sql if rewritten is None else rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
-    if sent == statement.sent or (statement.basis is not None and knowledge.still_holds(statement.basis)):
+    if sent != statement.sent and statement.basis is not None and knowledge.still_holds(statement.basis):
         return None
     statement.rewritten = rewritten
     statement.basis = None if rewritten is None else knowledge.basis(rewritten)
+    if sent == statement.sent:
+        return None
     statement.sent = sent
     messages = parse_again(statement)
     hidden = owed_for_parse_again(statement)

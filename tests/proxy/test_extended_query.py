@@ -1,5 +1,6 @@
 """Parse, Bind, Describe, Execute, Close: rewritten, renewed when the catalog moves, refused inside a pipeline."""
 
+from proxy.renewal import run_once
 from proxy.wire.backend import Column, ParameterDescription, RowDescription
 from proxy.wire.frontend import PORTAL, STATEMENT, Bind, Close, Describe, Execute, Parse, Query
 from tests.playbook import (
@@ -272,3 +273,21 @@ def test_a_statement_that_is_gone_is_refused_as_any_other_in_a_failed_transactio
     script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT), *RUN)
     aborted = error("25P02", "current transaction is aborted, commands ignored until end of transaction block")
     script.upstream(CLOSE_COMPLETE, aborted, FAILED).to_client(aborted, FAILED)
+
+
+SAMPLE = b"SELECT * FROM orders TABLESAMPLE custom (1)"
+MOVED_FIRST = (
+    b'DO $kameleon$BEGIN PERFORM kameleon.dedicate_or_refuse(ARRAY[\'"public"."orders"\'::regclass],'
+    b" 'TABLESAMPLE custom is not supported on the shared entity \"orders\"', 'Its methods are BERNOULLI and SYSTEM.');"
+    b" END$kameleon$"
+)
+
+
+def test_tables_are_moved_before_each_plan_while_they_have_to_be():
+    first = (Close(PORTAL, b""), run_once(MOVED_FIRST), *RUN)
+    moved = [CLOSE_COMPLETE, CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("DO"), CLOSE_COMPLETE, CLOSE_COMPLETE]
+    script = prepared(SAMPLE, SAMPLE).client(*RUN).to_upstream(*first).upstream(*moved, *RAN).to_client(*RAN)
+    script.catalog_moves(entity(generation=4, storage_mode="dedicated")).client(*RUN, *RUN).to_upstream(*RUN, *RUN)
+    script.upstream(*RAN, *RAN).to_client(*RAN, *RAN)
+    script.catalog_moves(entity(generation=5)).client(*RUN).to_upstream(question()).upstream(answer())
+    script.to_upstream(*first).upstream(*moved, *RAN).to_client(*RAN)
