@@ -125,7 +125,7 @@ DECLARE
     branches text;
 BEGIN
     SELECT string_agg(format('WHEN %1$L THEN rec.%1$I := kameleon.assign_part((CASE WHEN path[1] = ANY (seen) THEN rec.%1$I WHEN NOT is_insert THEN %2$s END)::%3$s, (parts[i]).%1$I, path[2:]); ',
-                             d.field_name, kameleon.read_expression('data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value), format_type(d.type_oid, NULL)), '' ORDER BY d.attnum)
+                             d.field_name, kameleon.read_expression('data', d.field_key, d.type_oid, d.type_modifier, d.collation_oid, d.missing_value), format_type(d.type_oid, -1)), '' ORDER BY d.attnum)
     INTO branches
     FROM kameleon.kdb_field_definitions d JOIN pg_type t ON t.oid = kameleon.base_type(d.type_oid)
     WHERE d.entity_id = entity AND NOT d.dropped AND (t.typtype = 'c' OR t.typsubscript <> 0);

@@ -201,7 +201,7 @@ CREATE OR REPLACE FUNCTION kameleon.assigned_varbit(varbit, int, boolean) RETURN
 CREATE OR REPLACE FUNCTION kameleon.assigned(expression text, typ oid, typmod int) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN typmod >= 0 AND t.typname IN ('varchar', 'bpchar', 'bit', 'varbit')
-                THEN format('kameleon.%I((%s)::%s, %s, false)', 'assigned_' || t.typname, expression, format_type(t.oid, NULL), typmod)
+                THEN format('kameleon.%I((%s)::%s, %s, false)', 'assigned_' || t.typname, expression, format_type(t.oid, -1), typmod)
                 ELSE format('(%s)::%s', expression, format_type(typ, typmod)) END
     FROM pg_type t WHERE t.oid = typ
 $$;

@@ -81,3 +81,11 @@ insert into u (id, b) values ($1, $2) on conflict (id) do update set b = u.b + $
 -- params: 'k', 1
 -- params: 'k', null
 insert into gen (k, v) values ($1, $2) on conflict (k) do update set v = excluded.v returning k, v, dbl;
+
+-- Defaults of types whose names by themselves mean a length of 1
+create table lengths (id int primary key, c char(4) default 'ab', cc "char" default 'z', b bit(3) default '101', vb varbit(5) default '1101', v varchar(3) default 'abc', ca char(3)[] default '{ab,c}', ba bit(2)[] default '{10}');
+insert into lengths (id) values (1) on conflict do nothing;
+insert into lengths (id, c) values (1, 'x'), (2, default) on conflict (id) do update set c = excluded.c || 'y', b = default returning *;
+update lengths set ca[1] = 'xyz', ca[4] = 'long' where id = 2;
+update lengths set ca[1] = 'xyz', ca[4] = 'z', ba[2] = '01' where id = 2 returning *, length(ca[1]), octet_length(c);
+select * from lengths order by id;
