@@ -138,21 +138,30 @@ BEGIN
 END
 $$;
 
--- Tells PostgreSQL's parser which columns of the read view are its key, so that `GROUP BY id` lets the other columns of
--- the entity be selected, as for a table with a primary key. The only way to say it of a view is the catalog row itself;
+-- Tells PostgreSQL's parser which columns of the read and the write view are their key, so that `GROUP BY id` lets the other columns
+-- of the entity be selected, as for a table with a primary key. The only way to say it of a view is the catalog row itself;
 -- the unique index over the documents makes it true.
 CREATE OR REPLACE FUNCTION kameleon.sync_key(entity int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    shell oid := (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity);
-    view_oid oid := to_regclass(format('kameleon.%I', 'kdb_read_' || entity));
-    declared oid;
+    shell oid;
+    storage_generation int;
+BEGIN
+    SELECT e.relid, e.storage_generation INTO shell, storage_generation FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
+    PERFORM kameleon.sync_key_of(shell, to_regclass(format('kameleon.kdb_read_%s', entity)), format('kdb_key_%s', entity));
+    PERFORM kameleon.sync_key_of(shell, to_regclass(format('kameleon.kdb_write_%s_%s', entity, storage_generation)), format('kdb_key_w_%s', entity));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION kameleon.sync_key_of(shell oid, view_oid oid, key_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    declared oid := (SELECT c.oid FROM pg_constraint c WHERE c.conrelid = view_oid AND c.contype = 'p');
     primary_key pg_constraint;
     view_columns int2[];
     dependent regclass;
 BEGIN
     SELECT c.* INTO primary_key FROM pg_constraint c WHERE c.conrelid = shell AND c.contype = 'p';
-    SELECT c.oid INTO declared FROM pg_constraint c WHERE c.conrelid = view_oid AND c.contype = 'p';
     IF primary_key.oid IS NULL THEN
         IF declared IS NOT NULL THEN
             SELECT r.ev_class::regclass INTO dependent
@@ -167,17 +176,15 @@ BEGIN
             DELETE FROM pg_depend WHERE classid = 'pg_constraint'::regclass AND objid = declared;
             DELETE FROM pg_constraint WHERE oid = declared;
         END IF;
-        RETURN;
+    ELSIF declared IS NOT NULL THEN
+        SELECT array_agg(v.attnum ORDER BY k.position) INTO view_columns
+        FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
+        JOIN pg_attribute a ON a.attrelid = shell AND a.attnum = k.attnum
+        JOIN pg_attribute v ON v.attrelid = view_oid AND v.attname = a.attname;
+        UPDATE pg_constraint SET conkey = view_columns WHERE oid = declared AND conkey <> view_columns;
+    ELSIF view_oid IS NOT NULL THEN
+        PERFORM kameleon.declare_key(shell, view_oid, key_name);
     END IF;
-    SELECT array_agg(v.attnum ORDER BY k.position) INTO view_columns
-    FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
-    JOIN pg_attribute a ON a.attrelid = shell AND a.attnum = k.attnum
-    JOIN pg_attribute v ON v.attrelid = view_oid AND v.attname = a.attname;
-    IF declared IS NOT NULL THEN
-        UPDATE pg_constraint SET conkey = view_columns WHERE oid = declared;
-        RETURN;
-    END IF;
-    PERFORM kameleon.declare_key(shell, view_oid, 'kdb_key_' || entity);
 END
 $$;
 

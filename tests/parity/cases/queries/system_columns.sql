@@ -86,3 +86,15 @@ select count(*) from na x (a, ctid) where ctid is not null;
 reset client_min_messages;
 with q as (select ctid as place, * from na n (a, b)) select a, b, c from q order by a;
 drop table na;
+
+-- What depends on the key that is grouped by
+create table grouped (id int primary key, region text, amount int);
+insert into grouped values (1, 'n', 5), (2, 's', 6);
+select id, region, ctid is not null, count(*) from grouped group by id order by id;
+select g.*, xmin is null, sum(g.amount) from grouped g group by g.id having min(g.ctid) is not null order by g.id;
+alter table grouped drop constraint grouped_pkey;
+select id, region, ctid is not null from grouped group by id;
+alter table grouped add primary key (region, id);
+select id, region, tableoid::regclass, amount from grouped group by id, region order by id;
+alter table grouped rename column region to area;
+select amount, xmin is null from grouped group by area, id order by amount;
