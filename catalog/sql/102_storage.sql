@@ -798,6 +798,7 @@ DECLARE
     read_view regclass := to_regclass(format('kameleon.%I', 'kdb_read_' || entity));
 BEGIN
     PERFORM kameleon.lock_storage(entity);
+    PERFORM kameleon.drop_strays(ARRAY(SELECT c.oid FROM kameleon.storage_relations(entity, '{read,write}') AS c));
     PERFORM kameleon.drop_views(entity);
     IF read_view IS NOT NULL THEN
         -- with the client's own words: views over the table stand in the way, or are told of as they go

@@ -17,7 +17,7 @@ BEGIN
     UNION ALL
     SELECT c.oid FROM kameleon.kdb_view_definitions d
     JOIN pg_class v ON v.oid = d.relid AND v.relkind = 'v'
-    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = 'kdb_read_' || d.view_id
+    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, v.relnamespace) AND c.relname = 'kdb_read_' || d.view_id
     WHERE d.relid = relation);
 END
 $$;
@@ -31,7 +31,8 @@ BEGIN
     WHERE e.relid = relation AND e.storage_mode = 'shared'
     UNION ALL
     SELECT c.oid FROM kameleon.kdb_view_definitions d
-    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema()) AND c.relname = format('kdb_write_%s_%s', d.view_id, d.generation)
+    JOIN pg_class v ON v.oid = d.relid
+    JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, v.relnamespace) AND c.relname = format('kdb_write_%s_%s', d.view_id, d.generation)
     WHERE d.relid = relation);
 END
 $$;
@@ -94,22 +95,45 @@ BEGIN
 END
 $$;
 
+-- Temporary views of other sessions, of which nobody is told that they go (by CASCADE) with what is dropped, leave shadows behind that
+-- read these relations.
+CREATE OR REPLACE FUNCTION kameleon.drop_strays(relations oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    strays text;
+BEGIN
+    SELECT string_agg(DISTINCT c.oid::regclass::text, ', ') INTO strays
+    FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+    JOIN pg_class c ON c.oid = r.ev_class AND c.relpersistence = 't' AND c.relname ~ '^kdb_(read|write)_\d'
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
+      AND NOT EXISTS (SELECT FROM kameleon.kdb_view_definitions v JOIN pg_class g ON g.oid = v.relid
+                      WHERE v.view_id = substring(c.relname FROM '_(\d+)')::int);
+    IF strays IS NOT NULL THEN
+        EXECUTE format('DROP VIEW %s CASCADE', strays);
+    END IF;
+END
+$$;
+
 -- Drops the shadows of these views, which may read each other.
 CREATE OR REPLACE FUNCTION kameleon.drop_shadows(views oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     shadows text;
+    numbers oid[];
 BEGIN
     IF cardinality(views) = 0 THEN
         RETURN;
     END IF;
-    SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY v.position DESC, c.relname) INTO shadows
+    SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY v.position DESC, c.relname), array_agg(c.oid) INTO shadows, numbers
     FROM unnest(views) WITH ORDINALITY AS v (oid, position)
     JOIN kameleon.kdb_view_definitions d ON d.relid = v.oid
-    JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema())
+    -- of a view that has just been dropped there is nothing left
+    LEFT JOIN pg_class of_view ON of_view.oid = v.oid
+    JOIN pg_class c ON c.relkind = 'v' AND c.relnamespace IN ('kameleon'::regnamespace, pg_my_temp_schema(), of_view.relnamespace)
         AND c.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
     JOIN pg_namespace n ON n.oid = c.relnamespace;
     IF shadows IS NOT NULL THEN
+        PERFORM kameleon.drop_strays(numbers);
         EXECUTE 'DROP VIEW ' || shadows;
     END IF;
 END
@@ -206,6 +230,23 @@ BEGIN
 END
 $$;
 
+-- A temporary view's shadows are in its session's schema. Another session can only make them in its own, and hand them over.
+CREATE OR REPLACE FUNCTION kameleon.hand_over_shadows(number int, namespace oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shadow pg_class;
+BEGIN
+    FOR shadow IN
+        SELECT c.* FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'v' AND c.relname ~ format('^kdb_(read_%s|write_%s_\d+)$', number, number)
+    LOOP
+        UPDATE pg_class SET relnamespace = namespace WHERE oid = shadow.oid;
+        UPDATE pg_type t SET typnamespace = namespace WHERE t.oid = shadow.reltype OR t.typelem = shadow.reltype;
+        UPDATE pg_depend SET refobjid = namespace
+        WHERE classid = 'pg_class'::regclass AND objid = shadow.oid AND refclassid = 'pg_namespace'::regclass AND refobjid = pg_my_temp_schema();
+    END LOOP;
+END
+$$;
+
 -- Makes a view's shadows anew; a view that reads no shared entity (any more) has none. Returns why not, if it could not.
 DROP FUNCTION IF EXISTS kameleon.make_shadow(oid);
 CREATE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS text
@@ -271,7 +312,12 @@ BEGIN
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
     PERFORM kameleon.depend_on_view(shadow::regclass);
     PERFORM kameleon.make_write_shadow(view_oid, columns, sources, stand_ins);
-    PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
+    IF relation.relpersistence = 't' AND relation.relnamespace <> pg_my_temp_schema() THEN
+        -- its session hears of the entity that it reads
+        PERFORM kameleon.hand_over_shadows(number, relation.relnamespace);
+    ELSE
+        PERFORM kameleon.notify_session(CASE relation.relpersistence WHEN 't' THEN 'temporary' ELSE number::text END);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -442,7 +488,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     FROM kameleon.kdb_view_definitions d
     JOIN pg_class v ON v.oid = d.relid
     JOIN pg_class s ON s.relkind = 'v' AND s.relname IN ('kdb_read_' || d.view_id, format('kdb_write_%s_%s', d.view_id, d.generation))
-        AND s.relnamespace = CASE v.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
+        AND s.relnamespace = CASE v.relpersistence WHEN 't' THEN v.relnamespace ELSE 'kameleon'::regnamespace END
     WHERE (v.relowner, v.relacl::text) IS DISTINCT FROM (s.relowner, s.relacl::text)
        OR EXISTS (SELECT FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = s.oid AND b.attname = a.attname
                   WHERE a.attrelid = v.oid AND a.attacl IS DISTINCT FROM b.attacl)
@@ -502,7 +548,7 @@ BEGIN
         'views', (SELECT json_object_agg(split_part(v.relname, '_', 2), json_build_array(v.oid::bigint, v.reltype::bigint,
                                              (SELECT t.typarray::bigint FROM pg_type t WHERE t.oid = v.reltype)))
                   FROM pg_class v
-                  WHERE v.relnamespace = CASE c.relpersistence WHEN 't' THEN pg_my_temp_schema() ELSE 'kameleon'::regnamespace END
+                  WHERE v.relnamespace = CASE c.relpersistence WHEN 't' THEN c.relnamespace ELSE 'kameleon'::regnamespace END
                     AND v.relname IN (format('kdb_read_%s', d.view_id), format('kdb_write_%s_%s', d.view_id, d.generation))),
         'fields', (SELECT json_agg(json_build_object(
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
