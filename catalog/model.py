@@ -9,6 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
+
+#: The steps to a part of a column's value: ".name" to a field, "[]" to an element.
+Path: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What there is to know of a column for assignments to parts of it."""
+
+    field: str | None = None  # what stands for it in the write view's records, where that is not of its name
+    json: frozenset[Path] = frozenset()  # where jsonb is
+    checked: frozenset[Path] = frozenset()  # where a domain is that refuses values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class Field:
     is_view_default: bool = False  # the default is that of a view, or of one behind it
     is_own_default: bool = True  # and not of what a view is over: an UPDATE knows only those
     target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written
+    parts: Parts = Parts()
 
     @property
     def written(self) -> str:

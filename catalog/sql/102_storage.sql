@@ -302,12 +302,14 @@ BEGIN
         EXECUTE format('CREATE TYPE %s AS (%s)', record_type, (
             SELECT string_agg(format('%I %s', f.field_name, f.type_name), ', ' ORDER BY f.attnum)
             FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped));
+        PERFORM kameleon.sync_parts_fields(entity);
         RETURN true;
     END IF;
     -- one by one: an attribute that is dropped and added again may not stand in one command
     FOR i IN 1 .. cardinality(steps) LOOP
         EXECUTE format('ALTER TYPE %s %s', record_type, steps[i]);
     END LOOP;
+    PERFORM kameleon.sync_parts_fields(entity);
     RETURN changed;
 END
 $$;
@@ -470,7 +472,6 @@ DECLARE
     defaults text[] := '{}';
     instead jsonb := '{}';
     without_defaults record;
-    taking_parts text := '';
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := kameleon.child_name(definition);
@@ -564,13 +565,9 @@ BEGIN
         EXECUTE format('CREATE FUNCTION kameleon.%I(text[]) RETURNS text[] LANGUAGE sql IMMUTABLE'
                        ' RETURN ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest($1) AS n)', 'kdb_keys_' || entity, renamed);
     END IF;
-    IF kameleon.build_parts(entity) THEN
-        taking_parts := format('IF NEW.kdb_paths IS NOT NULL THEN NEW.kdb_rec := kameleon.%I(NEW.kdb_rec, NEW.data, NEW.kdb_parts, NEW.kdb_paths, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
-                               ' NEW.kdb_keys := kameleon.with_parts(NEW.kdb_keys, NEW.kdb_paths); NEW.kdb_parts := NULL; NEW.kdb_paths := NULL; END IF;', 'kdb_parts_' || entity);
-    END IF;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
                    format('BEGIN %s NEW.data := kameleon.%I(NEW.data, NEW.kdb_rec, %s, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
-                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', taking_parts, 'kdb_document_' || entity,
+                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', kameleon.build_parts(entity), 'kdb_document_' || entity,
                           CASE WHEN renamed IS NULL THEN 'NEW.kdb_keys' ELSE format('kameleon.%I(NEW.kdb_keys)', 'kdb_keys_' || entity) END));
     EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',
                    child, 'kdb_pack_' || entity);
