@@ -538,14 +538,17 @@ BEGIN
                    insert_view, child, without_defaults.names, kameleon.pack_expression(entity, 'NEW.%I'), without_defaults.nulls, columns);
     FOR field IN
         SELECT d.field_name, d.field_key, kameleon.default_expression(definition.relid, d.attnum) AS default_value,
-               d.type_oid, d.type_modifier
+               d.type_oid, d.type_modifier, kameleon.base_type(d.type_oid) <> d.type_oid AS is_domain
         FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped
     LOOP
-        CONTINUE WHEN field.default_value IS NULL;
-        defaults := defaults || format('ALTER COLUMN %I SET DEFAULT %s', field.field_name, field.default_value);
+        CONTINUE WHEN field.default_value IS NULL AND NOT field.is_domain;
+        IF field.default_value IS NOT NULL THEN
+            defaults := defaults || format('ALTER COLUMN %I SET DEFAULT %s', field.field_name, field.default_value);
+        END IF;
         instead := instead || jsonb_build_object(field.field_name,
             format('CASE WHEN $4 AND NOT %L = ANY ($3) THEN %s ELSE ($2).%I END', field.field_key,
-                   kameleon.assigned(field.default_value, field.type_oid, field.type_modifier), field.field_name));
+                   -- a domain may refuse NULL
+                   kameleon.assigned(coalesce(field.default_value, 'NULL'), field.type_oid, field.type_modifier), field.field_name));
     END LOOP;
     IF cardinality(defaults) > 0 THEN
         EXECUTE format('ALTER VIEW kameleon.%I %s', insert_view, array_to_string(defaults, ', '));
