@@ -614,9 +614,9 @@ BEGIN
         ELSE
             conditions := conditions || field.is_null;
         END IF;
-        refusals := refusals || format('IF %s THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
-            field.is_null, format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
-            definition.schema_name, definition.entity_name, field.field_name);
+        refusals := refusals || kameleon.refusal(field.is_null, format('ERRCODE = ''not_null_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, COLUMN = %L',
+            format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name));
     END LOOP;
     IF not_null_keys IS NOT NULL THEN
         conditions := format('NOT NEW.data ?& %L::text[]', not_null_keys) || conditions;
@@ -627,9 +627,9 @@ BEGIN
     LOOP
         checks := kameleon.over_document(entity, ARRAY[format('%I', field.field_name)], 'NEW.data');
         conditions := conditions || format('(%s) IS NOT DISTINCT FROM NULL', checks[1]);
-        refusals := refusals || format('IF (%s) IS NOT DISTINCT FROM NULL THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
-            checks[1], format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
-            definition.schema_name, definition.entity_name, field.field_name);
+        refusals := refusals || kameleon.refusal(format('(%s) IS NOT DISTINCT FROM NULL', checks[1]), format('ERRCODE = ''not_null_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, COLUMN = %L',
+            format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name));
     END LOOP;
     FOR check_row IN
         SELECT c.conname, pg_get_expr(c.conbin, c.conrelid) AS expression
@@ -639,14 +639,14 @@ BEGIN
     LOOP
         checks := kameleon.over_document(entity, ARRAY[format('(%s)', replace(check_row.expression, definition.entity_name || '.*', read_view || '.*'))], 'NEW.data');
         conditions := conditions || format('(%s) IS FALSE', checks[1]);
-        refusals := refusals || format('IF (%s) IS FALSE THEN RAISE EXCEPTION USING ERRCODE = ''check_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, CONSTRAINT = %L; END IF; ',
-            checks[1], format('new row for relation "%s" violates check constraint "%s"', definition.entity_name, check_row.conname),
-            definition.schema_name, definition.entity_name, check_row.conname);
+        refusals := refusals || kameleon.refusal(format('(%s) IS FALSE', checks[1]), format('ERRCODE = ''check_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, CONSTRAINT = %L',
+            format('new row for relation "%s" violates check constraint "%s"', definition.entity_name, check_row.conname),
+            definition.schema_name, definition.entity_name, check_row.conname));
     END LOOP;
     IF cardinality(conditions) > 0 THEN
         EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L', 'kdb_refuse_' || entity,
-                       format('DECLARE failing_row text := ''Failing row contains ('' || concat_ws('', '', %s) || '').''; BEGIN %s RETURN NEW; END',
-                              failing_row, refusals));
+                       format('DECLARE failing_row text := CASE WHEN has_table_privilege(%s, ''SELECT'') THEN ''Failing row contains ('' || concat_ws('', '', %s) || '').'' END; BEGIN %s RETURN NEW; END',
+                              definition.relid, failing_row, refusals));
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
@@ -663,6 +663,12 @@ BEGIN
     END IF;
     PERFORM kameleon.depend_silently(array_agg(d.classid), array_agg(d.objid)) FROM kameleon.storage_objects(entity) AS d;
 END
+$$;
+
+-- What the trigger does where `condition` says that the row violates a constraint. The row is told to those who may read all of it.
+CREATE OR REPLACE FUNCTION kameleon.refusal(condition text, options text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('IF %1$s THEN IF failing_row IS NULL THEN RAISE EXCEPTION USING %2$s; END IF; RAISE EXCEPTION USING %2$s, DETAIL = failing_row; END IF; ', condition, options)
 $$;
 
 -- Storage does not depend on session_replication_role: in a session that set it to replica, too, documents are made and
