@@ -595,11 +595,8 @@ BEGIN
     END IF;
 
     -- NOT NULL and CHECK: a trigger that is only called for a row that violates one
-    SELECT string_agg(CASE WHEN d.attnum = ANY (generated.virtual_columns) THEN quote_literal('virtual')
-                           ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END',
-                                       replace(d.expression, 'kdb_document_row.data', 'NEW.data')) END, ', ' ORDER BY d.attnum)
-    INTO failing_row
-    FROM unnest(attnums, from_documents) AS d (attnum, expression);
+    failing_row := kameleon.failing_row(definition.relid, ARRAY(SELECT replace(d.expression, 'kdb_document_row.data', 'NEW.data') FROM unnest(from_documents) WITH ORDINALITY AS d (expression, position) ORDER BY d.position),
+                                        ARRAY(SELECT d.attnum = ANY (coalesce(generated.virtual_columns, '{}')) FROM unnest(attnums) WITH ORDINALITY AS d (attnum, position) ORDER BY d.position));
     FOR field IN
         SELECT d.field_key, d.field_name, d.missing_value,
                CASE WHEN d.missing_value IS NULL THEN format('NOT NEW.data ? %L', d.field_key)
@@ -645,8 +642,7 @@ BEGIN
     END LOOP;
     IF cardinality(conditions) > 0 THEN
         EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L', 'kdb_refuse_' || entity,
-                       format('DECLARE failing_row text := CASE WHEN has_table_privilege(%s, ''SELECT'') THEN ''Failing row contains ('' || concat_ws('', '', %s) || '').'' END; BEGIN %s RETURN NEW; END',
-                              definition.relid, failing_row, refusals));
+                       format('DECLARE failing_row text := ''Failing row contains ('' || %s || '').''; BEGIN %s RETURN NEW; END', failing_row, refusals));
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
@@ -665,7 +661,38 @@ BEGIN
 END
 $$;
 
--- What the trigger does where `condition` says that the row violates a constraint. The row is told to those who may read all of it.
+-- SQL of what is told of a row that is refused, from SQL of its values; NULL where the role may not read the table.
+CREATE OR REPLACE FUNCTION kameleon.failing_row(shell oid, expressions text[], are_virtual boolean[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('CASE WHEN has_table_privilege(%s, ''SELECT'') THEN concat_ws('', '', %s) END', shell,
+                  string_agg(CASE WHEN d.is_virtual THEN quote_literal('virtual')
+                                  ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', d.expression) END,
+                             ', ' ORDER BY d.position))
+    FROM unnest(expressions, are_virtual) WITH ORDINALITY AS d (expression, is_virtual, position)
+$$;
+
+-- The same as a function of the document, for views; its name.
+CREATE OR REPLACE FUNCTION kameleon.make_failing_row(entity int) RETURNS name
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own_name name := 'kdb_failing_' || entity;
+    row_text text;
+BEGIN
+    IF to_regproc(format('kameleon.%I', own_name)) IS NULL THEN
+        SELECT kameleon.failing_row(a.attrelid, array_agg(kameleon.read_expression('$1', f.field_key, f.type_oid, f.type_modifier, f.collation_oid, f.missing_value) ORDER BY f.attnum),
+                                    array_agg(a.attgenerated = 'v' ORDER BY f.attnum))
+        INTO row_text
+        FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+        JOIN pg_attribute a ON a.attrelid = e.relid AND a.attnum = f.attnum
+        WHERE f.entity_id = entity AND NOT f.dropped GROUP BY a.attrelid;
+        EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L',
+                       own_name, format('BEGIN RETURN %s; END', row_text));
+    END IF;
+    RETURN own_name;
+END
+$$;
+
+-- What the trigger does where `condition` says that the row violates a constraint.
 CREATE OR REPLACE FUNCTION kameleon.refusal(condition text, options text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('IF %1$s THEN IF failing_row IS NULL THEN RAISE EXCEPTION USING %2$s; END IF; RAISE EXCEPTION USING %2$s, DETAIL = failing_row; END IF; ', condition, options)
@@ -706,9 +733,11 @@ END
 $$;
 
 -- First 64 bytes of a value, as PostgreSQL shows a failing row.
+-- At most 64 bytes of a value, as PostgreSQL tells of a row.
 CREATE OR REPLACE FUNCTION kameleon.clip(value text) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN octet_length(value) <= 64 THEN value ELSE left(value, 64) || '...' END;
+RETURN CASE WHEN octet_length(value) <= 64 THEN value
+            ELSE left(value, (SELECT max(n) FROM generate_series(1, 64) AS n WHERE octet_length(left(value, n)) <= 64)) || '...' END;
 
 -- The columns that an INSERT may name, as a list.
 CREATE OR REPLACE FUNCTION kameleon.insertable(shell oid, pattern text) RETURNS text
@@ -790,7 +819,7 @@ BEGIN
         EXECUTE format('DROP TABLE kameleon.%I', 'kdb_stash_' || entity);
     END IF;
     SELECT string_agg(f.oid::regprocedure::text, ', ') INTO functions
-    FROM kameleon.storage_functions(entity, '{copy,copied,stashed,pack,generate,refuse,document,compute,keys,parts,unpack,follow}') AS f (oid);
+    FROM kameleon.storage_functions(entity, '{copy,copied,stashed,pack,generate,refuse,document,compute,keys,parts,unpack,follow,failing}') AS f (oid);
     IF functions IS NOT NULL THEN
         EXECUTE 'DROP FUNCTION ' || functions;
     END IF;
