@@ -90,7 +90,7 @@ def _field(raw: dict[str, Any]) -> Field:
 
 
 def _parts(raw: dict[str, Any]) -> Parts:
-    return Parts(raw["field"], *(frozenset(map(tuple, raw[paths])) for paths in ("json", "checked")))
+    return Parts(raw["field"], *(frozenset(map(tuple, raw[paths])) for paths in ("json", "whole")))
 
 
 def _index(raw: dict[str, Any]) -> Index:

@@ -21,7 +21,7 @@ class Parts:
 
     field: str | None = None  # what stands for it in the write view's records, where that is not of its name
     json: frozenset[Path] = frozenset()  # where jsonb is
-    checked: frozenset[Path] = frozenset()  # where a domain is that refuses values
+    whole: frozenset[Path] = frozenset()  # where something is that documents take as a whole only
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,6 @@ class Field:
     generated: str = ""  # '' | 's' stored | 'v' virtual
     base_modifier: int = -1  # of the type behind a domain that has a default
     is_referenced: bool = False  # by a foreign key
-    has_fixed_elements: bool = False  # of itself or within: point_column[0]
     is_view_default: bool = False  # the default is that of a view, or of one behind it
     is_own_default: bool = True  # and not of what a view is over: an UPDATE knows only those
     target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written

@@ -57,14 +57,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- What the rewriter must know of a column to assign to parts of it: where in its values, by the steps that lead there (.field, []),
--- is jsonb, and where a domain that refuses values. NULL where there is nothing to know.
+-- is jsonb, and where something of which no part can be made of nothing: a type of fixed length (a point), a domain that refuses values.
+-- NULL where there is nothing to know.
+DROP FUNCTION IF EXISTS kameleon.has_fixed_elements(oid);
 CREATE OR REPLACE FUNCTION kameleon.column_parts(entity int, attnum int2, typ oid) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts record;
 BEGIN
-    IF typ < 16384 AND typ <> 'jsonb'::regtype THEN
-        RETURN NULL;  -- PostgreSQL's own
+    IF typ < 16384 AND typ <> 'jsonb'::regtype AND EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'b' AND t.typlen < 0) THEN
+        RETURN NULL;  -- an array of something of PostgreSQL's own
     END IF;
     WITH RECURSIVE part AS (
         SELECT '{}'::text[] AS path, typ AS oid, kameleon.base_type(typ) AS base
@@ -75,10 +77,10 @@ BEGIN
             SELECT ('.' || a.attname) COLLATE "default", a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
             UNION ALL SELECT '[]', t.typelem WHERE t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc) AS s (step, oid))
     SELECT kameleon.parts_field(entity, attnum, typ) AS field, json_agg(p.path) FILTER (WHERE p.base = 'jsonb'::regtype) AS json,
-           json_agg(p.path) FILTER (WHERE p.path <> '{}' AND kameleon.has_checks(p.oid)) AS checked
-    INTO parts FROM part p;
-    RETURN CASE WHEN num_nonnulls(parts.field, parts.json, parts.checked) > 0
-                THEN json_build_object('field', parts.field, 'json', coalesce(parts.json, '[]'), 'checked', coalesce(parts.checked, '[]')) END;
+           json_agg(p.path) FILTER (WHERE (t.typelem <> 0 AND t.typsubscript <> 0 AND t.typlen > 0) OR (p.path <> '{}' AND kameleon.has_checks(p.oid))) AS whole
+    INTO parts FROM part p JOIN pg_type t ON t.oid = p.base;
+    RETURN CASE WHEN num_nonnulls(parts.field, parts.json, parts.whole) > 0
+                THEN json_build_object('field', parts.field, 'json', coalesce(parts.json, '[]'), 'whole', coalesce(parts.whole, '[]')) END;
 END
 $$;
 
@@ -88,20 +90,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
                    JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
                    WHERE t.oid = $1 AND t.typname = 'hstore' AND e.extname = 'hstore')
-$$;
-
--- Whether values of a type, or what is within them, have a fixed number of elements, as points have: nothing is assigned to those of
--- a value that is not there.
-CREATE OR REPLACE FUNCTION kameleon.has_fixed_elements(type oid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT CASE WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND kameleon.has_fixed_elements(a.atttypid))
-                        WHEN t.typelem = 0 OR t.typsubscript = 0 THEN false
-                        WHEN t.typlen > 0 THEN true
-                        ELSE EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typtype IN ('c', 'd') AND kameleon.has_fixed_elements(e.oid))
-                   END
-            FROM pg_type t WHERE t.oid = kameleon.base_type(has_fixed_elements.type));
-END
 $$;
 
 -- `old` with the part at `path` as it is in `new`.

@@ -573,9 +573,9 @@ BEGIN
                         'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
                         'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, ''),
-                        'has_fixed_elements', EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND (t.typtype IN ('c', 'd') OR t.typelem <> 0) AND kameleon.has_fixed_elements(t.oid)),
                         'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false),
-                        'parts', (SELECT kameleon.column_parts(e.entity_id, b.attnum, b.atttypid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = b.attrelid)) ORDER BY a.attnum)
+                        'parts', (SELECT kameleon.column_parts(e.entity_id, b.attnum, t.oid) FROM kameleon.kdb_entity_definitions e CROSS JOIN pg_type t
+                                  WHERE e.relid = b.attrelid AND t.oid = b.atttypid AND (t.typtype IN ('c', 'd') OR t.typsubscript <> 0))) ORDER BY a.attnum)
                    FROM pg_attribute a
                    LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
                    LEFT JOIN kameleon.view_defaults(c.oid) AS own ON own.column_number = a.attnum

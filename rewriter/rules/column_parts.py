@@ -26,12 +26,6 @@ class ColumnParts:
 
     def add(self, target: tuple[int, int], field: Field) -> None:
         """a[1]  ->  kdb_parts[1].a[1]"""
-        if field.has_fixed_elements and self._statement.word(target[1] - 1) == "]":
-            raise self._statement.needs_table(
-                target[0],
-                f'documents have no elements of column "{field.name}", whose type has a fixed length, to assign to',
-                hint="Assign the whole column.",
-            )
         self._paths.append(self._path(field, *target))
         place = f"kdb_parts[{len(self._paths)}]."
         if field.parts.field is None:
@@ -55,11 +49,10 @@ class ColumnParts:
         path: Path = ()
         token = first + 1
         while token < end:
-            if path in field.parts.checked:
-                # the domain would be asked of a value that is nothing but the part
+            if path in field.parts.whole:
                 raise statement.needs_table(
                     first,
-                    f'documents have no parts of a domain within column "{field.name}" to assign to',
+                    f'documents take what is assigned to here of column "{field.name}" as a whole only',
                     hint="Assign the whole column.",
                 )
             if statement.word(token) == "." and statement.is_name(token + 1):

@@ -19,8 +19,6 @@ alter type place drop attribute zap;
 update t set k.number = 9, k2.number = 9 returning *;
 alter type holder alter attribute j type text;
 alter type holder add attribute dd doc;
--- refused: 0A000
-update t set h.dd['a'] = '1';
 update t set h.j = 'x' returning h;
 alter domain doc add check (value ? 'b');
 update t set d['c'] = '1' returning d;

@@ -116,10 +116,6 @@ update t set c.j['a'][1]['x'] = '"c"' where id = 2;
 update t set c.j[0] = '"c"' where id = 3 returning c;
 update t set c.j[-1] = '"c"' where id = 5;
 update t set c.j[-1] = '"c"' where id = 6;
--- refused: 0A000
-update t set c.d['k'] = '1' where id = 1 returning c;
--- refused: 0A000
-update t set c.d['k'] = '1' where id = 2;
 update t set c.j[null] = '1' where id = 1;
 update t set cs[1].j[-1] = '"cs"', cs[2].j['x'][-1] = '1' where id = 1 returning cs;
 update t set cs[1].j[-1] = '"cs"' where id = 2;
