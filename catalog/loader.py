@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.model import Entity, Field, ForeignKey, Index, Move, Names, Snapshot
+from catalog.model import Entity, Field, ForeignKey, Index, Move, Names, Parts, Snapshot
 
 CATALOG_SQL = "SELECT kameleon.catalog_json()"
 MOVES_SQL = "SELECT kameleon.moves_json()"
@@ -62,7 +62,7 @@ def _entity(raw: dict[str, Any]) -> Entity:
         storage_mode=raw["storage_mode"],
         generation=raw["generation"],
         moved_by=raw.get("moved_by") or "",
-        fields=tuple(Field(**column) for column in raw["fields"] or ()),
+        fields=tuple(_field(column) for column in raw["fields"] or ()),
         indexes=tuple(_index(index) for index in raw["indexes"] or ()),
         foreign_keys=tuple(ForeignKey(**key) for key in raw["foreign_keys"] or ()),
         child_table=raw["child_name"] or "",
@@ -82,6 +82,15 @@ def _entity(raw: dict[str, Any]) -> Entity:
         routines=frozenset(raw.get("routines") or ()),
         writes_documents=raw.get("writes_documents", True),
     )
+
+
+def _field(raw: dict[str, Any]) -> Field:
+    parts = raw.get("parts")
+    return Field(**raw | {"parts": Parts() if parts is None else _parts(parts)})
+
+
+def _parts(raw: dict[str, Any]) -> Parts:
+    return Parts(raw["field"], *(frozenset(map(tuple, raw[paths])) for paths in ("json", "whole")))
 
 
 def _index(raw: dict[str, Any]) -> Index:

@@ -9,6 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
+
+#: The steps to a part of a column's value: ".name" to a field, "[]" to an element.
+Path: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What there is to know of a column for assignments to parts of it."""
+
+    field: str | None = None  # what stands for it in the write view's records, where that is not of its name
+    json: frozenset[Path] = frozenset()  # where jsonb is
+    whole: frozenset[Path] = frozenset()  # where something is that documents take as a whole only
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +39,10 @@ class Field:
     generated: str = ""  # '' | 's' stored | 'v' virtual
     base_modifier: int = -1  # of the type behind a domain that has a default
     is_referenced: bool = False  # by a foreign key
-    has_fixed_elements: bool = False  # of itself or within: point_column[0]
     is_view_default: bool = False  # the default is that of a view, or of one behind it
     is_own_default: bool = True  # and not of what a view is over: an UPDATE knows only those
     target: str | None = ""  # of a view's column, the table's column that it writes; None where it cannot be written
+    parts: Parts = Parts()
 
     @property
     def written(self) -> str:

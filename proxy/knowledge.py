@@ -52,6 +52,7 @@ class Knowledge:
         "command_tag",
         "database",
         "encoding",
+        "failing_row",
         "is_behind",
         "names",
         "names_dirty",
@@ -84,6 +85,8 @@ class Knowledge:
         self.is_behind = False
         #: What to tell the client of the running command, where the one that was sent for it has another tag.
         self.command_tag: bytes | None = None
+        #: The row that a view's check option refuses, and the view's number.
+        self.failing_row: tuple[int, bytes] = (0, b"")
         #: Views of this session only: no snapshot but its own has them.
         self._temporary: dict[int, Entity | None] = {}
         #: There are more of them than that.

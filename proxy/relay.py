@@ -735,6 +735,9 @@ class Relay:
                 if said.startswith(QUESTION):
                     self.shell.answer(said.removeprefix(QUESTION))
                     return b""
+                if said.startswith("row ") and said[4:].isdigit():
+                    knowledge.failing_row = int(said[4:]), notice.fields.get("D", b"")
+                    return b""
                 knowledge.touch(said)
                 self.careful = True
                 return b""

@@ -79,7 +79,7 @@ class RowDescriptions:
 
 _SYSTEM_COLUMNS = 6
 #: With these the write view of a client's view begins.
-_OURS_FIRST = 4
+_OURS_FIRST = 5
 
 
 def _origin(entity: Entity, number: int, *, is_write_view: bool) -> tuple[int, int]:

@@ -115,7 +115,7 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
         view = _WRITE_VIEW.search(fields.get("M", ""))
         through = knowledge.snapshot.entities.get(int(view["id"])) if view is not None else None
         if view is not None and (through is None or through.writes_documents):
-            fields.pop("D", None)  # the failing row: of the document
+            _tell_failing_row(fields, int(view["id"]), knowledge)
     tables = unscanned_tables(fields, knowledge)
     if tables:
         fields |= _refusal_of(tables)
@@ -147,6 +147,14 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
     for code in "MDH":
         if code in fields:
             fields[code] = _translate_text(fields[code], knowledge, with_schema=with_schema)
+
+
+def _tell_failing_row(fields: dict[str, str], view: int, knowledge: Knowledge) -> None:
+    """PostgreSQL tells of the document; the row was told just before, to a session that may read it."""
+    told_of, row = knowledge.failing_row
+    introduction = fields.pop("D", "").partition("(")[0]
+    if told_of == view and row and introduction:
+        fields["D"] = f"{introduction}({row.decode(knowledge.codec, 'surrogateescape')})."
 
 
 def unscanned_tables(fields: dict[str, str], knowledge: Knowledge) -> list[Entity]:

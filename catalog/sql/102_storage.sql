@@ -302,12 +302,14 @@ BEGIN
         EXECUTE format('CREATE TYPE %s AS (%s)', record_type, (
             SELECT string_agg(format('%I %s', f.field_name, f.type_name), ', ' ORDER BY f.attnum)
             FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped));
+        PERFORM kameleon.sync_parts_fields(entity);
         RETURN true;
     END IF;
     -- one by one: an attribute that is dropped and added again may not stand in one command
     FOR i IN 1 .. cardinality(steps) LOOP
         EXECUTE format('ALTER TYPE %s %s', record_type, steps[i]);
     END LOOP;
+    PERFORM kameleon.sync_parts_fields(entity);
     RETURN changed;
 END
 $$;
@@ -470,7 +472,6 @@ DECLARE
     defaults text[] := '{}';
     instead jsonb := '{}';
     without_defaults record;
-    taking_parts text := '';
 BEGIN
     SELECT e.* INTO STRICT definition FROM kameleon.kdb_entity_definitions e WHERE e.entity_id = entity;
     child := kameleon.child_name(definition);
@@ -537,14 +538,17 @@ BEGIN
                    insert_view, child, without_defaults.names, kameleon.pack_expression(entity, 'NEW.%I'), without_defaults.nulls, columns);
     FOR field IN
         SELECT d.field_name, d.field_key, kameleon.default_expression(definition.relid, d.attnum) AS default_value,
-               d.type_oid, d.type_modifier
+               d.type_oid, d.type_modifier, kameleon.base_type(d.type_oid) <> d.type_oid AS is_domain
         FROM kameleon.kdb_field_definitions d WHERE d.entity_id = entity AND NOT d.dropped
     LOOP
-        CONTINUE WHEN field.default_value IS NULL;
-        defaults := defaults || format('ALTER COLUMN %I SET DEFAULT %s', field.field_name, field.default_value);
+        CONTINUE WHEN field.default_value IS NULL AND NOT field.is_domain;
+        IF field.default_value IS NOT NULL THEN
+            defaults := defaults || format('ALTER COLUMN %I SET DEFAULT %s', field.field_name, field.default_value);
+        END IF;
         instead := instead || jsonb_build_object(field.field_name,
             format('CASE WHEN $4 AND NOT %L = ANY ($3) THEN %s ELSE ($2).%I END', field.field_key,
-                   kameleon.assigned(field.default_value, field.type_oid, field.type_modifier), field.field_name));
+                   -- a domain may refuse NULL
+                   kameleon.assigned(coalesce(field.default_value, 'NULL'), field.type_oid, field.type_modifier), field.field_name));
     END LOOP;
     IF cardinality(defaults) > 0 THEN
         EXECUTE format('ALTER VIEW kameleon.%I %s', insert_view, array_to_string(defaults, ', '));
@@ -564,13 +568,9 @@ BEGIN
         EXECUTE format('CREATE FUNCTION kameleon.%I(text[]) RETURNS text[] LANGUAGE sql IMMUTABLE'
                        ' RETURN ARRAY(SELECT coalesce(%L::jsonb ->> n, n) FROM unnest($1) AS n)', 'kdb_keys_' || entity, renamed);
     END IF;
-    IF kameleon.build_parts(entity) THEN
-        taking_parts := format('IF NEW.kdb_paths IS NOT NULL THEN NEW.kdb_rec := kameleon.%I(NEW.kdb_rec, NEW.data, NEW.kdb_parts, NEW.kdb_paths, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
-                               ' NEW.kdb_keys := kameleon.with_parts(NEW.kdb_keys, NEW.kdb_paths); NEW.kdb_parts := NULL; NEW.kdb_paths := NULL; END IF;', 'kdb_parts_' || entity);
-    END IF;
     EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql AS %L', 'kdb_pack_' || entity,
                    format('BEGIN %s NEW.data := kameleon.%I(NEW.data, NEW.kdb_rec, %s, TG_OP OPERATOR(pg_catalog.=) ''INSERT'');'
-                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', taking_parts, 'kdb_document_' || entity,
+                          ' NEW.kdb_rec := NULL; NEW.kdb_keys := NULL; RETURN NEW; END', kameleon.build_parts(entity), 'kdb_document_' || entity,
                           CASE WHEN renamed IS NULL THEN 'NEW.kdb_keys' ELSE format('kameleon.%I(NEW.kdb_keys)', 'kdb_keys_' || entity) END));
     EXECUTE format('CREATE TRIGGER kdb_1_pack BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (NEW.kdb_keys IS NOT NULL) EXECUTE FUNCTION kameleon.%I()',
                    child, 'kdb_pack_' || entity);
@@ -595,11 +595,8 @@ BEGIN
     END IF;
 
     -- NOT NULL and CHECK: a trigger that is only called for a row that violates one
-    SELECT string_agg(CASE WHEN d.attnum = ANY (generated.virtual_columns) THEN quote_literal('virtual')
-                           ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END',
-                                       replace(d.expression, 'kdb_document_row.data', 'NEW.data')) END, ', ' ORDER BY d.attnum)
-    INTO failing_row
-    FROM unnest(attnums, from_documents) AS d (attnum, expression);
+    failing_row := kameleon.failing_row(definition.relid, ARRAY(SELECT replace(d.expression, 'kdb_document_row.data', 'NEW.data') FROM unnest(from_documents) WITH ORDINALITY AS d (expression, position) ORDER BY d.position),
+                                        ARRAY(SELECT d.attnum = ANY (coalesce(generated.virtual_columns, '{}')) FROM unnest(attnums) WITH ORDINALITY AS d (attnum, position) ORDER BY d.position));
     FOR field IN
         SELECT d.field_key, d.field_name, d.missing_value,
                CASE WHEN d.missing_value IS NULL THEN format('NOT NEW.data ? %L', d.field_key)
@@ -614,9 +611,9 @@ BEGIN
         ELSE
             conditions := conditions || field.is_null;
         END IF;
-        refusals := refusals || format('IF %s THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
-            field.is_null, format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
-            definition.schema_name, definition.entity_name, field.field_name);
+        refusals := refusals || kameleon.refusal(field.is_null, format('ERRCODE = ''not_null_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, COLUMN = %L',
+            format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name));
     END LOOP;
     IF not_null_keys IS NOT NULL THEN
         conditions := format('NOT NEW.data ?& %L::text[]', not_null_keys) || conditions;
@@ -627,9 +624,9 @@ BEGIN
     LOOP
         checks := kameleon.over_document(entity, ARRAY[format('%I', field.field_name)], 'NEW.data');
         conditions := conditions || format('(%s) IS NOT DISTINCT FROM NULL', checks[1]);
-        refusals := refusals || format('IF (%s) IS NOT DISTINCT FROM NULL THEN RAISE EXCEPTION USING ERRCODE = ''not_null_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, COLUMN = %L; END IF; ',
-            checks[1], format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
-            definition.schema_name, definition.entity_name, field.field_name);
+        refusals := refusals || kameleon.refusal(format('(%s) IS NOT DISTINCT FROM NULL', checks[1]), format('ERRCODE = ''not_null_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, COLUMN = %L',
+            format('null value in column "%s" of relation "%s" violates not-null constraint', field.field_name, definition.entity_name),
+            definition.schema_name, definition.entity_name, field.field_name));
     END LOOP;
     FOR check_row IN
         SELECT c.conname, pg_get_expr(c.conbin, c.conrelid) AS expression
@@ -639,14 +636,13 @@ BEGIN
     LOOP
         checks := kameleon.over_document(entity, ARRAY[format('(%s)', replace(check_row.expression, definition.entity_name || '.*', read_view || '.*'))], 'NEW.data');
         conditions := conditions || format('(%s) IS FALSE', checks[1]);
-        refusals := refusals || format('IF (%s) IS FALSE THEN RAISE EXCEPTION USING ERRCODE = ''check_violation'', MESSAGE = %L, DETAIL = failing_row, SCHEMA = %L, TABLE = %L, CONSTRAINT = %L; END IF; ',
-            checks[1], format('new row for relation "%s" violates check constraint "%s"', definition.entity_name, check_row.conname),
-            definition.schema_name, definition.entity_name, check_row.conname);
+        refusals := refusals || kameleon.refusal(format('(%s) IS FALSE', checks[1]), format('ERRCODE = ''check_violation'', MESSAGE = %L, SCHEMA = %L, TABLE = %L, CONSTRAINT = %L',
+            format('new row for relation "%s" violates check constraint "%s"', definition.entity_name, check_row.conname),
+            definition.schema_name, definition.entity_name, check_row.conname));
     END LOOP;
     IF cardinality(conditions) > 0 THEN
         EXECUTE format('CREATE FUNCTION kameleon.%I() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L', 'kdb_refuse_' || entity,
-                       format('DECLARE failing_row text := ''Failing row contains ('' || concat_ws('', '', %s) || '').''; BEGIN %s RETURN NEW; END',
-                              failing_row, refusals));
+                       format('DECLARE failing_row text := ''Failing row contains ('' || %s || '').''; BEGIN %s RETURN NEW; END', failing_row, refusals));
         EXECUTE format('CREATE TRIGGER kdb_3_check BEFORE INSERT OR UPDATE ON kameleon.%I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION kameleon.%I()',
                        child, array_to_string(conditions, ' OR '), 'kdb_refuse_' || entity);
     END IF;
@@ -663,6 +659,43 @@ BEGIN
     END IF;
     PERFORM kameleon.depend_silently(array_agg(d.classid), array_agg(d.objid)) FROM kameleon.storage_objects(entity) AS d;
 END
+$$;
+
+-- SQL of what is told of a row that is refused, from SQL of its values; NULL where the role may not read the table.
+CREATE OR REPLACE FUNCTION kameleon.failing_row(shell oid, expressions text[], are_virtual boolean[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('CASE WHEN has_table_privilege(%s, ''SELECT'') THEN concat_ws('', '', %s) END', shell,
+                  string_agg(CASE WHEN d.is_virtual THEN quote_literal('virtual')
+                                  ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', d.expression) END,
+                             ', ' ORDER BY d.position))
+    FROM unnest(expressions, are_virtual) WITH ORDINALITY AS d (expression, is_virtual, position)
+$$;
+
+-- The same as a function of the document, for views; its name.
+CREATE OR REPLACE FUNCTION kameleon.make_failing_row(entity int) RETURNS name
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own_name name := 'kdb_failing_' || entity;
+    row_text text;
+BEGIN
+    IF to_regproc(format('kameleon.%I', own_name)) IS NULL THEN
+        SELECT kameleon.failing_row(a.attrelid, array_agg(kameleon.read_expression('$1', f.field_key, f.type_oid, f.type_modifier, f.collation_oid, f.missing_value) ORDER BY f.attnum),
+                                    array_agg(a.attgenerated = 'v' ORDER BY f.attnum))
+        INTO row_text
+        FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
+        JOIN pg_attribute a ON a.attrelid = e.relid AND a.attnum = f.attnum
+        WHERE f.entity_id = entity AND NOT f.dropped GROUP BY a.attrelid;
+        EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L',
+                       own_name, format('BEGIN RETURN %s; END', row_text));
+    END IF;
+    RETURN own_name;
+END
+$$;
+
+-- What the trigger does where `condition` says that the row violates a constraint.
+CREATE OR REPLACE FUNCTION kameleon.refusal(condition text, options text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('IF %1$s THEN IF failing_row IS NULL THEN RAISE EXCEPTION USING %2$s; END IF; RAISE EXCEPTION USING %2$s, DETAIL = failing_row; END IF; ', condition, options)
 $$;
 
 -- Storage does not depend on session_replication_role: in a session that set it to replica, too, documents are made and
@@ -700,9 +733,11 @@ END
 $$;
 
 -- First 64 bytes of a value, as PostgreSQL shows a failing row.
+-- At most 64 bytes of a value, as PostgreSQL tells of a row.
 CREATE OR REPLACE FUNCTION kameleon.clip(value text) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN octet_length(value) <= 64 THEN value ELSE left(value, 64) || '...' END;
+RETURN CASE WHEN octet_length(value) <= 64 THEN value
+            ELSE left(value, (SELECT max(n) FROM generate_series(1, 64) AS n WHERE octet_length(left(value, n)) <= 64)) || '...' END;
 
 -- The columns that an INSERT may name, as a list.
 CREATE OR REPLACE FUNCTION kameleon.insertable(shell oid, pattern text) RETURNS text
@@ -784,7 +819,7 @@ BEGIN
         EXECUTE format('DROP TABLE kameleon.%I', 'kdb_stash_' || entity);
     END IF;
     SELECT string_agg(f.oid::regprocedure::text, ', ') INTO functions
-    FROM kameleon.storage_functions(entity, '{copy,copied,stashed,pack,generate,refuse,document,compute,keys,parts,unpack,follow}') AS f (oid);
+    FROM kameleon.storage_functions(entity, '{copy,copied,stashed,pack,generate,refuse,document,compute,keys,parts,unpack,follow,failing}') AS f (oid);
     IF functions IS NOT NULL THEN
         EXECUTE 'DROP FUNCTION ' || functions;
     END IF;

@@ -368,6 +368,50 @@ BEGIN
 END
 $$;
 
+-- Tells the proxy which row it is that a view's check option is about to refuse: in the place of the document, which PostgreSQL tells of.
+CREATE OR REPLACE FUNCTION kameleon.tell_row(view_number int, failing_row text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF kameleon.is_proxied() THEN
+        RAISE INFO USING MESSAGE = 'row ' || view_number, DETAIL = coalesce(failing_row, ''), ERRCODE = 'KDB01';
+    END IF;
+    RETURN false;
+END
+$$;
+
+-- Whether rows that are written through a view, or through one over it, are held against its condition.
+CREATE OR REPLACE FUNCTION kameleon.is_checked(view_oid oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM unnest(view_oid || kameleon.views_over(ARRAY[view_oid])) AS v (oid) JOIN pg_class c ON c.oid = v.oid CROSS JOIN unnest(c.reloptions) AS o
+                   WHERE o = 'check_option=cascaded' OR (o = 'check_option=local' AND v.oid = view_oid))
+$$;
+
+-- A view's query that tells of a row which does not satisfy its condition, where that is PostgreSQL's last look at it: of a new row the first
+-- part is looked at first, of one that is read the cheaper ones are, and that is what the row does not satisfy. Not so with sub-selects.
+CREATE OR REPLACE FUNCTION kameleon.telling_query(query text, view_number int, failing_row text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    first int;
+    behind int;
+    condition text;
+BEGIN
+    -- all names are in quotation marks there
+    WITH token AS (
+        SELECT t.found[1] AS token, t.position,
+               sum(CASE t.found[1] WHEN '(' THEN 1 WHEN ')' THEN -1 ELSE 0 END) OVER (ORDER BY t.position) AS depth,
+               sum(length(t.found[1])) OVER (ORDER BY t.position) AS behind
+        FROM regexp_matches(query, '("(?:[^"]|"")*"|''(?:[^'']|'''')*''|[()]|\w+|[^"''()\w]+)', 'g') WITH ORDINALITY AS t (found, position))
+    SELECT min(t.behind) FILTER (WHERE t.token = 'WHERE' AND t.depth = 0), min(t.behind - length(t.token)) FILTER (WHERE t.token IN ('ORDER', 'FOR') AND t.depth = 0)
+    INTO first, behind FROM token t;
+    condition := substr(query, first + 1, coalesce(behind, length(query)) - first);
+    IF condition IS NULL OR condition ~ '\mSELECT\M' THEN
+        RETURN (query);
+    END IF;
+    RETURN left(query, first) || format(' CASE WHEN (%1$s) THEN true ELSE kameleon.tell_row(%2$s, %3$s) END AND (%1$s) ', condition, view_number, failing_row)
+           || substr(query, coalesce(behind, length(query)) + 1);
+END
+$$;
+
 -- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view. Where the view is over a table
 -- that keeps its own rows, and only reads documents besides, they assign its columns: then `base_relid` is NULL.
 CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, columns text, sources oid[], stand_ins oid[]) RETURNS void
@@ -378,7 +422,10 @@ DECLARE
     through kameleon.kdb_view_definitions;
     is_plain boolean;
     columns_written int2[];
+    number int := (SELECT d.view_id FROM kameleon.kdb_view_definitions d WHERE d.relid = view_oid);
     shadow text;
+    query text;
+    row_text text;
     signature_now text;
     own_default text;
     options text := (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view_oid);
@@ -394,6 +441,7 @@ BEGIN
     columns_written := CASE WHEN NOT is_plain THEN kameleon.view_base_columns(view_oid) END;
     IF through.base_relid IS NOT NULL THEN
         base := through.base_relid;
+        row_text := 'kdb_row';
         columns_written := ARRAY(SELECT coalesce(through.base_columns[c.attnum], 0) FROM unnest(columns_written) WITH ORDINALITY AS c (attnum, position) ORDER BY c.position);
     END IF;
     IF base_view IS NOT NULL THEN
@@ -426,9 +474,16 @@ BEGIN
         PERFORM kameleon.depend_on_view(shadow::regclass);
         RETURN;
     END IF;
+    IF row_text IS NULL THEN
+        SELECT format('kameleon.%I(kdb_data)', kameleon.make_failing_row(e.entity_id)) INTO row_text FROM kameleon.kdb_entity_definitions e WHERE e.relid = base;
+    END IF;
     BEGIN
-        EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s', shadow, columns, coalesce(options, ''),
-                       regexp_replace(kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins), '^\s*SELECT\s', ''));
+        query := kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins);
+        IF kameleon.is_checked(view_oid) THEN
+            query := kameleon.telling_query(query, number, row_text);
+        END IF;
+        EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, kdb_row, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s, %s', shadow, columns, coalesce(options, ''),
+                       row_text, regexp_replace(query, '^\s*SELECT\s', ''));
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
             RAISE;
@@ -460,8 +515,16 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.sync_view(view_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    views oid[] := view_oid || array_remove(kameleon.views_over(ARRAY[view_oid]), view_oid);
+    lowest oid := view_oid;
+    views oid[];
 BEGIN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = view_oid AND 'check_option=cascaded' = ANY (c.reloptions)) THEN
+        -- the conditions of the views that it is over are looked at, too
+        WHILE EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = kameleon.view_base(lowest)) LOOP
+            lowest := kameleon.view_base(lowest);
+        END LOOP;
+    END IF;
+    views := lowest || array_remove(kameleon.views_over(ARRAY[lowest]), lowest);
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
     PERFORM kameleon.make_bodies(views);
@@ -556,8 +619,9 @@ BEGIN
                         'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
                         'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, ''),
-                        'has_fixed_elements', EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND (t.typtype IN ('c', 'd') OR t.typelem <> 0) AND kameleon.has_fixed_elements(t.oid)),
-                        'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false)) ORDER BY a.attnum)
+                        'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false),
+                        'parts', (SELECT kameleon.column_parts(e.entity_id, b.attnum, t.oid) FROM kameleon.kdb_entity_definitions e CROSS JOIN pg_type t
+                                  WHERE e.relid = b.attrelid AND t.oid = b.atttypid AND (t.typtype IN ('c', 'd') OR t.typsubscript <> 0))) ORDER BY a.attnum)
                    FROM pg_attribute a
                    LEFT JOIN pg_attribute b ON b.attrelid = d.base_relid AND b.attnum = d.base_columns[a.attnum] AND b.attnum > 0
                    LEFT JOIN kameleon.view_defaults(c.oid) AS own ON own.column_number = a.attnum

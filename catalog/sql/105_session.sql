@@ -23,8 +23,8 @@ BEGIN
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
                         'default', kameleon.default_expression(e.relid, a.attnum), 'identity', a.attidentity, 'generated', a.attgenerated,
                         'base_modifier', coalesce((SELECT kameleon.base_modifier(t.oid) FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd' AND t.typdefault IS NOT NULL), -1),
-                        'has_fixed_elements', EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND (t.typtype IN ('c', 'd') OR t.typelem <> 0) AND kameleon.has_fixed_elements(t.oid)),
-                        'is_referenced', a.attnum = ANY (kameleon.referenced_columns(e.relid))) ORDER BY a.attnum)
+                        'is_referenced', a.attnum = ANY (kameleon.referenced_columns(e.relid)),
+                        'parts', (SELECT kameleon.column_parts(e.entity_id, a.attnum, t.oid) FROM pg_type t WHERE t.oid = a.atttypid AND (t.typtype IN ('c', 'd') OR t.typsubscript <> 0))) ORDER BY a.attnum)
                    FROM pg_attribute a LEFT JOIN kameleon.kdb_field_definitions f ON f.entity_id = e.entity_id AND f.attnum = a.attnum
                    WHERE a.attrelid = e.relid AND a.attnum > 0 AND NOT a.attisdropped),
         'indexes', (SELECT json_agg(json_build_object(

@@ -43,8 +43,8 @@ BEGIN
              OR EXISTS (SELECT FROM pg_publication p WHERE p.puballtables) THEN 'it is published for logical replication'
         WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL)
             THEN 'it has column privileges'
-        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys', 'kdb_parts', 'kdb_paths'))
-            THEN 'a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts or kdb_paths'
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('kdb_data', 'kdb_rec', 'kdb_keys', 'kdb_parts', 'kdb_paths', 'kdb_row'))
+            THEN 'a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts, kdb_paths or kdb_row'
         WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
             THEN 'it has no columns'
         WHEN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')

@@ -93,7 +93,7 @@ READ = "SELECT id, name, mood, loud, since::text FROM {0} ORDER BY id"
         ("ALTER TABLE person ADD CHECK (tableoid > 0)", "an expression of its own reads tableoid"),
         (
             "ALTER TABLE person ADD COLUMN kdb_data int",
-            "a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts or kdb_paths",
+            "a column is named kdb_data, kdb_rec, kdb_keys, kdb_parts, kdb_paths or kdb_row",
         ),
         ("DO $$BEGIN ALTER TABLE person ENABLE ROW LEVEL SECURITY; END$$", "it has row-level security"),
         ("SELECT kameleon.dedicate('person', 'its owner wants it so')", "its owner wants it so"),

@@ -469,6 +469,28 @@ def test_an_ordinary_role_owns_its_entities(catalog: CatalogDatabase) -> None:
         catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
 
 
+def test_a_row_that_is_refused_is_told_to_those_who_may_read_it(catalog: CatalogDatabase) -> None:
+    role = f"writer_{catalog.name}"
+    owner = catalog.session()
+    owner.execute("CREATE TABLE person (id int, secret text DEFAULT 'hidden', n text NOT NULL, m int CHECK (m > 0))")
+    owner.execute(f"CREATE ROLE {role} LOGIN; GRANT INSERT, UPDATE ON person TO {role}".encode())
+    try:
+        session = catalog.session(user=role)
+        insert = "INSERT INTO {insert} (id, n, m) VALUES (1, %s, %s)".format(**catalog.views("person"))
+        refused = (psycopg.errors.NotNullViolation, (None, 1)), (psycopg.errors.CheckViolation, ("n", 0))
+        for error, values in refused:
+            with pytest.raises(error) as caught:
+                session.execute(insert.encode(), values)
+            assert caught.value.diag.message_detail is None
+        owner.execute(f"GRANT SELECT ON person TO {role}".encode())
+        for error, values in refused:
+            with pytest.raises(error, match=r"Failing row contains \(1, hidden, "):
+                session.execute(insert.encode(), values)
+    finally:
+        catalog.close()
+        catalog.postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", catalog.name)
+
+
 def test_locking_rows_asks_for_the_privilege_that_it_asks_for_natively(catalog: CatalogDatabase) -> None:
     role = f"locker_{catalog.name}"
     owner = catalog.session()

@@ -105,6 +105,25 @@ def test_a_unique_violation_of_an_expression():
     assert shown(came)["D"] == "Key (lower(name))=(a) already exists."
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ((17, b"1, top"), "Fehlgeschlagene Zeile enthält (1, top)."),
+        ((17, b""), None),  # to a role that may not read it
+        ((18, b"1, top"), None),
+    ],
+)
+def test_the_row_that_a_check_option_refuses(told, expected):
+    script = playbook(ORDERS)
+    script.knowledge.failing_row = told
+    came = error(
+        "44000",
+        'new row violates check option for view "kdb_write_17_3"',
+        D='Fehlgeschlagene Zeile enthält (17, {"id": 1}, null).',
+    )
+    assert shown(came, script=script).get("D") == expected
+
+
 def test_context_of_ours_goes_and_the_clients_stays():
     came = error(
         "23502",

@@ -41,6 +41,29 @@ rollback;
 insert into t (id, at) values (1, '(0,0)') on conflict (id) do update set at[0] = 10 returning *;
 select * from t order by id;
 
+-- Parts of a domain that refuses values, within a column
+create domain doc as jsonb check (value ? 'name');
+create domain two as int[] check (cardinality(value) > 1);
+create type holder as (d doc, j jsonb, w two, at point);
+create table h (id int primary key, h holder, hs holder[], ws two[]);
+insert into h values (1, '("{""name"": 1}","[1, 2]","{1,2}",)', '{"(\"{\"\"name\"\": 1}\",,,)"}', null);
+update h set h.j[-1] = '5', hs[1].j['a'][-1] = '6', hs[2].j[0] = '7' returning *;
+begin;
+update h set h.d['k'] = '1' returning h;
+rollback;
+begin;
+update h set hs[1].d['k'] = '1', h.j[-2] = '2' returning hs;
+rollback;
+begin;
+update h set h.d['name'] = '2', h.w[1] = 3, h.at[0] = 1;
+update h set h.d = '{}';
+rollback;
+begin;
+update h set h.w[1] = 3, h.j[-1] = '8' where id = 1 returning h;
+rollback;
+update h set h.j[-1] = '9', h.d = '{"name": 2}' returning h;
+select * from h;
+
 -- System columns where a view's columns of their names would get in the way
 create table u (id int, b int);
 insert into u values (1, 2), (3, 4);
