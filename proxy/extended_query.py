@@ -14,7 +14,7 @@ from proxy.client_texts import note_declared, prelude_of
 from proxy.errors import StatementRefused
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
-from proxy.renewal import RUN_ONCE, owed_for_parse_again, parse_again, run_once
+from proxy.renewal import RUN_ONCE, owed_for_parse_again, parse_again, prelude_of_prepared, run_once
 from proxy.sql_prepare import as_executed, executed_name, note_prepared
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
@@ -96,7 +96,7 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
         basis=None if rewritten is None or knowledge is None else knowledge.basis(rewritten),
         facts=facts,
     )
-    if knowledge is not None and statement.is_special:
+    if knowledge is not None and (statement.is_special or (facts is not None and facts.kind is Kind.DDL)):
         statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
     statement.refused = at_execute
     owed.statement = statement
@@ -284,11 +284,13 @@ def _renew(relay: Relay, knowledge: Knowledge, statement: Statement, lead: bytes
         return None
     statement.rewritten = rewritten
     statement.basis = None if rewritten is None else knowledge.basis(rewritten)
-    if sent == statement.sent:
+    messages, hidden = prelude_of_prepared(statement, knowledge.codec)
+    if sent != statement.sent:
+        statement.sent = sent
+        messages += parse_again(statement)
+        hidden += owed_for_parse_again(statement)
+    if not messages:
         return None
-    statement.sent = sent
-    messages = parse_again(statement)
-    hidden = owed_for_parse_again(statement)
     for entry in hidden:
         entry.lead = lead
     if statement.described is not None and not statement.prepared_by_sql:

@@ -25,7 +25,7 @@ from proxy.client_texts import note_declared, prelude_of
 from proxy.errors import StatementRefused, notice_response
 from proxy.pipeline import Asked, Fate, Outcome, Owed
 from proxy.refusal import OWN_NAME
-from proxy.sql_prepare import note_prepared, renew_executed
+from proxy.sql_prepare import EXECUTING, note_prepared, renew_executed
 from proxy.statements import Run
 from proxy.translate import translate_diagnostic
 from proxy.verdicts import SETTLED, Script, Wait
@@ -159,7 +159,7 @@ class _Pieces:
             text = knowledge.texts.text(text.sql)
         refused = relay.take_refusal()
         rewritten: Rewritten | None = None
-        while refused is None and text.facts.kind is Kind.EXECUTE:
+        while refused is None and text.facts.kind in EXECUTING:
             held = renew_executed(relay, knowledge, text)
             if held is None:
                 break

@@ -28,6 +28,14 @@ def run_once(sql: bytes) -> bytes:
     )
 
 
+def prelude_of_prepared(statement: Statement, codec: str, fate: Fate = Fate.HIDE) -> tuple[bytes, list[Owed]]:
+    """What moves tables for a statement that PREPARE has made, which PostgreSQL plans in the middle of an EXECUTE."""
+    rewritten = statement.rewritten if statement.prepared_by_sql else None
+    if rewritten is None or rewritten.prelude is None or rewritten.touched:
+        return b"", []
+    return run_once(rewritten.prelude.encode(codec)), [Owed(asked, fate) for asked in RUN_ONCE]
+
+
 def parse_again(statement: Statement) -> bytes:
     close = Close(STATEMENT, statement.name).encode()
     if statement.prepared_by_sql:

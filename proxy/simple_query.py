@@ -15,13 +15,13 @@ from proxy import analysis, piecewise, refusal, settle
 from proxy.analysis import UNTOLD
 from proxy.client_texts import note_declared, prelude_of
 from proxy.pipeline import Asked, Owed
-from proxy.sql_prepare import as_executed, executed_name, note_prepared, renew_executed
+from proxy.sql_prepare import EXECUTING, as_executed, executed_name, note_prepared, renew_executed
 from proxy.statements import Run
 from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
 from proxy.verdicts import Hold, Verdict
 from proxy.wire.frontend import Query, query
-from rewriter import Kind, RewriteError, Span
+from rewriter import RewriteError, Span
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
@@ -65,7 +65,7 @@ def _with_care(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Ve
     held = settle.needed(relay, knowledge, text)
     if held is not None:
         return held
-    if text.facts.kind is Kind.EXECUTE:
+    if text.facts.kind in EXECUTING:
         held = renew_executed(relay, knowledge, text)
         if held is not None:
             return held
@@ -86,9 +86,10 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     owed.subject = knowledge.texts.passed(text.sql, text.facts)
     owed.runs = runs
     relay.note_change(owed, text.facts)
-    if text.facts.kind is Kind.EXECUTE:
+    executed = executed_name(knowledge, text)
+    if executed is not None:
         relay.used.add(UNTOLD)
-        owed.subject = as_executed(relay, owed.subject, executed_name(knowledge, text))
+        owed.subject = as_executed(relay, owed.subject, executed)
     note_prepared(relay, owed, text, None)
     relay.pipeline.queue.append(owed)
     return None

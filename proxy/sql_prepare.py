@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxy.pipeline import Asked, Fate, Owed
-from proxy.renewal import owed_for_parse_again, parse_again
+from proxy.renewal import owed_for_parse_again, parse_again, prelude_of_prepared
 from proxy.statements import Statement
 from proxy.timing import Passed
 from proxy.verdicts import Hold, Script
@@ -22,30 +22,34 @@ _NAME = re.compile(
     r"""\s*(?:PREPARE|EXECUTE|DEALLOCATE(?:\s+PREPARE(?=\s+[\w"]))?)\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""",
     re.IGNORECASE,
 )
+#: What may run a prepared statement. (CREATE TRIGGER ... EXECUTE FUNCTION names none.)
+EXECUTING = frozenset({Kind.EXECUTE, Kind.EXPLAIN, Kind.DDL})
+_EXECUTED = re.compile(r"""\bEXECUTE\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""", re.IGNORECASE)
 _ALL = re.compile(r"\s*(?:DISCARD\s+ALL|DEALLOCATE(?:\s+PREPARE)?\s+ALL)\s*;?\s*\Z", re.IGNORECASE)
 
 
 def name_in(text: str) -> str | None:
     """The statement's name in PREPARE name, EXECUTE name, DEALLOCATE name; None where it cannot be told."""
     found = _NAME.match(text)
-    if found is None:
-        return None
-    if found[1] is not None:
-        return found[1].replace('""', '"')
-    return lexer.fold(found[2])
+    return None if found is None else _name(found)
+
+
+def _name(found: re.Match[str]) -> str:
+    return found[1].replace('""', '"') if found[1] is not None else lexer.fold(found[2])
 
 
 def executed_name(knowledge: Knowledge, text: Text) -> bytes | None:
-    """Of EXECUTE name, the name; None for any other statement."""
-    if text.text is None or text.facts.kind is not Kind.EXECUTE:
+    """Of EXECUTE name, the name, also behind EXPLAIN or CREATE TABLE ... AS; None for any other statement."""
+    if text.text is None or text.facts.kind not in EXECUTING:
         return None
-    name = name_in(text.text)
+    found = _EXECUTED.search(text.text)
+    name = None if found is None else _name(found)
     return None if name is None else name.encode(knowledge.codec)
 
 
 def as_executed(relay: Relay, passed: Passed, name: bytes | None) -> Passed:
-    """EXECUTE of a prepared statement is measured as that statement."""
-    statement = None if name is None else relay.statements.by_name.get(name)
+    """EXECUTE of a prepared statement is measured as that statement; not so EXPLAIN of it, or a table made by it."""
+    statement = None if name is None or passed.facts.kind is not Kind.EXECUTE else relay.statements.by_name.get(name)
     if statement is None or not isinstance(statement.subject, Passed | Rewritten):
         return passed
     return passed._replace(executed=statement.subject)
@@ -86,9 +90,8 @@ def note_prepared(relay: Relay, owed: Owed, text: Text, rewritten: Rewritten | N
 
 def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | None:
     """EXECUTE of a statement whose rewriting may have become wrong: prepare it again, first."""
-    assert text.text is not None
-    name = name_in(text.text)
-    statement = None if name is None else relay.statements.by_name.get(name.encode(knowledge.codec))
+    name = executed_name(knowledge, text)
+    statement = None if name is None else relay.statements.by_name.get(name)
     if statement is None or not statement.prepared_by_sql or statement.version == knowledge.version:
         return None
     inner = knowledge.texts.text(statement.sql)
@@ -111,18 +114,21 @@ def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | Non
             return Hold(_nothing())
         sent = rewritten.sql.encode(knowledge.codec)
     statement.version = knowledge.version
-    if sent == statement.sent or (statement.basis is not None and knowledge.still_holds(statement.basis)):
+    if sent != statement.sent and statement.basis is not None and knowledge.still_holds(statement.basis):
         return None
     statement.rewritten = rewritten
     statement.basis = None if rewritten is None else knowledge.basis(rewritten)
-    statement.sent = sent
-    return Hold(_prepare_again(relay, statement))
+    messages, owed = prelude_of_prepared(statement, knowledge.codec, Fate.SWALLOW)
+    if sent != statement.sent:
+        statement.sent = sent
+        messages += parse_again(statement)
+        owed += owed_for_parse_again(statement, Fate.SWALLOW)
+    return Hold(_run(relay, messages, owed)) if messages else None
 
 
-def _prepare_again(relay: Relay, statement: Statement) -> Script:
-    owed = owed_for_parse_again(statement, Fate.SWALLOW)
+def _run(relay: Relay, messages: bytes, owed: list[Owed]) -> Script:
     sync = Owed(Asked.SYNC, Fate.SWALLOW)
-    relay.inject(parse_again(statement) + SYNC, *owed, sync)
+    relay.inject(messages + SYNC, *owed, sync)
     yield sync
     error = next((each.error for each in owed if each.error is not None), None)
     if error is not None:

@@ -70,6 +70,7 @@ class Facts:
         several: bool,
         is_shape: bool = False,
         mutes: bool = False,
+        executes: bool = False,
     ) -> None:
         self.kind = kind
         #: All texts that they are remembered for have one shape: what differs is no part of a name.
@@ -86,7 +87,7 @@ class Facts:
         self.several = several
         #: The client wants no suggestions in this transaction.
         self.mutes = mutes
-        special = changes_names or several or mutes or kind in _KEPT_TRACK_OF
+        special = changes_names or several or mutes or executes or kind in _KEPT_TRACK_OF
         #: Nothing is to be done about it, as long as nothing else is going on.
         self.plain = not (mentions or special)
         #: It only has to be rewritten.
@@ -198,6 +199,7 @@ class Texts:
             dedicated=dedicated,
             changes_names=rewriter.may_change_names(text),
             several=";" in text.rstrip("; \t\r\n"),
+            executes=kind is Kind.EXPLAIN and "execute" in written,
             mutes=_MUTES.search(text) is not None,
         )
 

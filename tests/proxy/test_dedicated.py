@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import psycopg
 import pytest
@@ -134,3 +135,33 @@ def test_an_older_snapshot_moves_no_rows(database: Database, ddl: str, write: st
         session.execute(ddl.encode())
         session.execute("COMMIT")
         assert other.execute("TABLE t ORDER BY id").fetchall() == [*after, (8, 8)]
+
+
+@pytest.mark.parametrize("kind", [psycopg.ClientCursor, psycopg.Cursor])
+def test_a_prepared_statement_goes_by_where_its_tables_are(database: Database, kind: Any) -> None:
+    with (
+        psycopg.connect(database.proxied, autocommit=True) as mover,
+        psycopg.connect(database.proxied, autocommit=True, cursor_factory=kind) as session,
+    ):
+        mover.execute("CREATE TABLE t (id int, v int); CREATE TABLE u (id int, w int)")
+        mover.execute("INSERT INTO t VALUES (1, 2); INSERT INTO u VALUES (1, 3)")
+        session.execute("PREPARE q AS SELECT id, v FROM t")
+        # what documents cannot serve: the tables become dedicated
+        session.execute("PREPARE n AS SELECT t.ctid IS NULL, v, w FROM t NATURAL JOIN u")
+        assert session.execute("EXECUTE n").fetchall() == [(False, 2, 3)]
+        for number in range(4):
+            direction = "dematerialize" if number % 2 == 0 else "materialize"
+            mover.execute(f"CALL kameleon.{direction}_entity('t')".encode())
+            session.execute(f"CREATE TABLE made_{number} AS EXECUTE q".encode())
+            assert session.execute(f"TABLE made_{number}".encode()).fetchall() == [(1, 2)]
+            assert session.execute("EXPLAIN (ANALYZE) EXECUTE q").fetchall() != []
+            session.execute(f"EXPLAIN ANALYZE CREATE TABLE explained_{number} AS EXECUTE q".encode())
+            assert session.execute("EXECUTE q").fetchall() == [(1, 2)]
+        for table in ("t", "u"):
+            modes: dict[str, str] = dict(
+                mover.execute("SELECT entity_name, storage_mode FROM kameleon.entities").fetchall()
+            )
+            if modes[table] == "dedicated":
+                mover.execute(f"CALL kameleon.dematerialize_entity('{table}')".encode())
+        for _ in range(2):
+            assert session.execute("EXECUTE n").fetchall() == [(False, 2, 3)]
