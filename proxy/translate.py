@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _OURS = (
     b"kdb_",
     b"kameleon",
-    b"subfield ",
     b"EventTriggerInvoke ",
     STALE_SQLSTATE.encode(),
     b"cannot PREPARE a transaction that has executed",
@@ -92,6 +91,8 @@ def _move_position(fields: dict[str, str], subject: Subject, runs: tuple[Run, ..
             return
         subject, offset, position = run.subject, run.offset, position - run.sent_offset
     if isinstance(subject, Rewritten):
+        if subject.sql.startswith("kdb_rec.", position - 1):
+            fields["M"] = _SUBFIELD.sub("column ", fields.get("M", ""))
         assignment = _ASSIGNMENT.match(subject.sql, position - 1)
         if assignment is not None and fields.get("C") == "42804":
             # Of a column PostgreSQL points at the value that does not fit, of a sub-field at the sub-field.
@@ -188,7 +189,6 @@ def _as_written(name: str) -> str:
 
 
 def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = False) -> str:
-    text = _SUBFIELD.sub("column ", text)
     if "kdb_" not in text:
         return text
     entities = knowledge.snapshot.entities

@@ -52,8 +52,8 @@ def rewritten(sql: str) -> Rewritten:
             'column "x" of relation "orders" does not exist',
         ),
         (
-            'subfield "total" is of type numeric but expression is of type text',
-            'column "total" is of type numeric but expression is of type text',
+            'subfield "x" is of type complex but expression is of type integer',
+            'subfield "x" is of type complex but expression is of type integer',
         ),
         ("cannot cast type kdb_read_17 to integer", "cannot cast type orders to integer"),
         ("division by zero", "division by zero"),
@@ -182,6 +182,7 @@ def test_the_position_of_a_value_that_does_not_fit():
         error("42804", 'subfield "id" is of type integer but expression is of type text', P=str(at)), statement
     )
     assert fields["P"] == "24"
+    assert fields["M"] == 'column "id" is of type integer but expression is of type text'
 
 
 def test_cascades():
