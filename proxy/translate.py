@@ -53,6 +53,7 @@ _CASCADES = "drop cascades to "
 _PRELUDE = re.compile(r"^(?=.* inline_code_block )(?=.* 1 )(?=.* PERFORM\b)")
 FOREIGN_KEY_VIOLATION = "23503"
 DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
+PRIVILEGE_NOT_REVOKED = "01006"
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
 _COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
@@ -73,7 +74,9 @@ def translate_diagnostic(
     if moved and "P" in fields:
         _move_position(fields, subject, runs)
     if any(mark in message for mark in _OURS):
-        if came.kind == Backend.NOTICE_RESPONSE and (_is_our_debugging(fields) or not _leave_out_cascades(fields)):
+        if came.kind == Backend.NOTICE_RESPONSE and (
+            _is_our_debugging(fields) or _is_of_our_privileges(fields) or not _leave_out_cascades(fields)
+        ):
             return b""
         _translate_fields(fields, knowledge)
     shown = {code: text.encode(knowledge.codec, "surrogateescape") for code, text in fields.items()}
@@ -344,6 +347,11 @@ def _is_our_debugging(fields: dict[str, str]) -> bool:
         or "kdb_" in innermost
         or "kameleon." in innermost
     )
+
+
+def _is_of_our_privileges(fields: dict[str, str]) -> bool:
+    """DROP OWNED takes from a role what it has been granted: where it may not, PostgreSQL tells of the table as well."""
+    return fields.get("C") == PRIVILEGE_NOT_REVOKED and _OBJECT.search(fields.get("M", "")) is not None
 
 
 def _leave_out_cascades(fields: dict[str, str]) -> bool:
