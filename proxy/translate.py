@@ -350,7 +350,7 @@ def _is_our_debugging(fields: dict[str, str]) -> bool:
 
 
 def _is_of_our_privileges(fields: dict[str, str]) -> bool:
-    """DROP OWNED takes from a role what it has been granted: where it may not, PostgreSQL tells of the table as well."""
+    """DROP OWNED takes from a role what it has been granted. Where it may not, the table is told of as well."""
     return fields.get("C") == PRIVILEGE_NOT_REVOKED and _OBJECT.search(fields.get("M", "")) is not None
 
 

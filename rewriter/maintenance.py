@@ -26,8 +26,8 @@ def reindex(statement: Statement) -> str | None:
         entity = statement.resolver.shared_table(statement.parts(chain))
         if entity is None:
             return None
-        # Without any index, PostgreSQL remarks on it. Those of the table have to change their tablespace, too; the event
-        # trigger, which is told of each, has those of its documents follow.
+        # Without any index, PostgreSQL remarks on it. Those of the table have to change their tablespace, too: the
+        # event trigger, which is told of each, has those of its documents follow.
         if entity.indexes and not _asks_for(statement, "tablespace"):
             _documents(statement, token)
     elif not statement.resolver.may_be_index(statement.parts(chain)[-1]):

@@ -1,6 +1,6 @@
-"""Functions that tell how large a relation is, or maintain an index: those of an entity would look at its shell, which is
-empty. And those that print the body of a routine: of one that reads entities they would print what it runs, which nobody
-wrote.
+"""Functions that tell how large a relation is, or maintain an index: those of an entity would look at its shell, which
+is empty. And those that print the body of a routine: of one that reads entities they would print what it runs, which
+nobody wrote.
 
 SELECT pg_total_relation_size('orders')  ->  SELECT kameleon.pg_total_relation_size('orders')
 """
