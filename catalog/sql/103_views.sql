@@ -505,7 +505,7 @@ BEGIN
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
                         'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
-                        'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
+                        'is_view_default', own.expression IS NOT NULL OR (a.atthasdef AND b.attnum IS NULL), 'is_own_default', coalesce(own.is_own, false),
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, ''),
                         'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false)) ORDER BY a.attnum)
                    FROM pg_attribute a

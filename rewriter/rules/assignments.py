@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.errors import SYNTAX_ERROR, RewriteError
 from rewriter.lexer import quote
 from rewriter.parts import Assignment, Relation
 from rewriter.rules.column_parts import ColumnParts, is_part
-from rewriter.rules.columns import cannot_update, cannot_write, field_of, is_default, name_target, target_name
+from rewriter.rules.columns import (
+    assigned_twice,
+    cannot_update,
+    cannot_write,
+    field_of,
+    is_default,
+    name_target,
+    target_name,
+)
 from rewriter.statement import Statement
 
 
-def assignments(statement: Statement, entity: Entity, target: Relation, made: tuple[Assignment, ...]) -> None:
+def assignments(
+    statement: Statement, entity: Entity, target: Relation, made: tuple[Assignment, ...], verb: str = "update"
+) -> None:
     """SET name = 'x', a[1] = 2  ->
 
     SET kdb_rec.name = 'x', kdb_parts[1].a[1] = 2, kdb_keys = '{name}', kdb_paths = <where kdb_parts[1] belongs>
     """
     names: list[str] = []
     assigned: list[Field] = []
-    seen: set[str] = set()
+    whole: set[str] = set()
+    partly: set[str] = set()
     parts = ColumnParts(statement, target_name(statement, target))
     for assignment in made:
         fields = [field_of(statement, entity, first) for first, _ in assignment.targets]
         for place, field in zip(assignment.targets, fields, strict=True):
             if field.target is None:
-                raise cannot_write(entity, field, "update")
+                raise cannot_write(entity, field, verb)
+            if field.written in whole or (field.written in partly and not is_part(place)):
+                raise assigned_twice(field)
             if is_part(place):
+                partly.add(field.written)
                 parts.add(place, field)
                 continue
-            if field.name in seen:
-                raise RewriteError(f'multiple assignments to same column "{field.name}"', sqlstate=SYNTAX_ERROR)
-            seen.add(field.name)
+            whole.add(field.written)
             assigned.append(field)
             name_target(statement, place[0], field, "kdb_rec.")
             if not field.generated:

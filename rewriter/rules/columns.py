@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
+from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, SYNTAX_ERROR, UNDEFINED_COLUMN, RewriteError
 from rewriter.lexer import quote
 from rewriter.parts import SYSTEM_COLUMNS, Relation, Unparsed
 from rewriter.statement import Statement
@@ -89,6 +89,10 @@ def cannot_write(view: Entity, field: Field, verb: str) -> RewriteError:
         sqlstate=FEATURE_NOT_SUPPORTED,
         detail="View columns that are not columns of their base relation are not updatable.",
     )
+
+
+def assigned_twice(field: Field) -> RewriteError:
+    return RewriteError(f'multiple assignments to same column "{field.written}"', sqlstate=SYNTAX_ERROR)
 
 
 def cannot_update(field: Field) -> RewriteError:
