@@ -255,5 +255,5 @@ def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:
     index = entity.index(name)
     if index is None or not index.is_constraint:
         raise RewriteError(f'constraint "{name}" for table "{entity.name}" does not exist', sqlstate=UNDEFINED_OBJECT)
-    columns = ", ".join(quote(column) for column in index.columns)
+    columns = ", ".join(index.columns)
     statement.replace(conflict.constraint_start, conflict.constraint + 1, f"({columns})")

@@ -81,3 +81,10 @@ insert into u (id, b) values ($1, $2) on conflict (id) do update set b = u.b + $
 -- params: 'k', 1
 -- params: 'k', null
 insert into gen (k, v) values ($1, $2) on conflict (k) do update set v = excluded.v returning k, v, dbl;
+
+-- A constraint over columns whose names are quoted
+create table odd_keys ("A b" int, "order" int, "c""d" text, constraint "odd key" unique ("A b", "order", "c""d"));
+insert into odd_keys values (1, 2, 'x');
+insert into odd_keys values (1, 2, 'x');
+insert into odd_keys values (1, 2, 'x') on conflict on constraint "odd key" do nothing;
+insert into odd_keys values (1, 2, 'x') on conflict on constraint "odd key" do update set "A b" = 5 returning *;
