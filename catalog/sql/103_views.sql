@@ -465,7 +465,7 @@ BEGIN
         SELECT d.base_columns INTO targets FROM kameleon.kdb_view_definitions d WHERE d.relid = level AND d.base_relid IS NOT NULL;
         EXIT WHEN targets IS NULL;
         FOR target, column_number, expression IN
-            SELECT targets[d.adnum], shown[d.adnum], pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+            SELECT targets[d.adnum], shown[d.adnum], pg_get_expr(d.adbin, 0) FROM pg_attrdef d
             WHERE d.adrelid = level AND targets[d.adnum] > 0 AND NOT targets[d.adnum] = ANY (found) ORDER BY d.adnum
         LOOP
             is_own := level = view_oid;
