@@ -46,6 +46,8 @@ _NO_SUCH_FIELD = re.compile(
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
+# Functions that are called in the place of PostgreSQL's.
+_STAND_IN = re.compile(r"\bkameleon\.(?=(?:pg|brin|gin)_\w+\()")
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NOTIFIED = "cannot PREPARE a transaction that has executed LISTEN"
 _CASCADES = "drop cascades to "
@@ -192,6 +194,7 @@ def _as_written(name: str) -> str:
 
 
 def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = False) -> str:
+    text = _STAND_IN.sub("", text)
     if "kdb_" not in text:
         return text
     entities = knowledge.snapshot.entities

@@ -56,6 +56,8 @@ def rewritten(sql: str) -> Rewritten:
             'subfield "x" is of type complex but expression is of type integer',
         ),
         ("cannot cast type kdb_read_17 to integer", "cannot cast type orders to integer"),
+        ("function kameleon.pg_relation_size() does not exist", "function pg_relation_size() does not exist"),
+        ("function kameleon.simulate() does not exist", "function kameleon.simulate() does not exist"),
         ("division by zero", "division by zero"),
         ('relation "kdb_of_a_user" does not exist', 'relation "kdb_of_a_user" does not exist'),
     ],
