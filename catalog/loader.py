@@ -101,5 +101,4 @@ def _index(raw: dict[str, Any]) -> Index:
         is_constraint=raw["is_constraint"],
         columns=tuple(raw["columns"]),
         child_name=raw["child_name"],
-        predicate=raw["predicate"],
     )

@@ -56,9 +56,8 @@ class Index:
     is_unique: bool
     is_primary: bool
     is_constraint: bool
-    columns: tuple[str, ...]  # empty when a part of the key is an expression
+    columns: tuple[str, ...]  # of its key, as SQL; empty when expressions could not be read
     child_name: str
-    predicate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
                         shown = refusal.response(error, knowledge)
                         if text.facts.kind in analysis.ANALYZED:
                             name = OWN_NAME if parse.name else b""
-                            return refusal.in_pipeline(relay, shown, parse.sql, name, analyzed=not relay.used)
+                            analyzed = relay.used <= relay.locked
+                            return refusal.in_pipeline(relay, shown, parse.sql, name, analyzed=analyzed)
                         at_execute = shown
                     else:
                         relay.caught_up = False

@@ -197,6 +197,11 @@ class Knowledge:
         self._see(self._known | changes)
         self.version += 1
 
+    @property
+    def made(self) -> set[int]:
+        """Entities that are of the open transaction: nobody else can have, or wait for, a lock on them."""
+        return self.touched - self._base.entities.keys()
+
     def basis(self, rewritten: Rewritten) -> Basis | None:
         if self.names is None:
             return None

@@ -611,7 +611,7 @@ class Relay:
                     self.pipeline.pop()
                     if status == _IDLE and self.held:
                         self.held.clear()
-                    if status == _IDLE and self.used and not queue:
+                    if status == _IDLE and (self.used or self.locked) and not queue:
                         self.used.clear()
                         self.locked.clear()
                     if self._slow is not None and status == _IDLE and shown and not queue and self._script is None:

@@ -67,6 +67,7 @@ def ask(relay: Relay, knowledge: Knowledge) -> Script:
     rows = yield from answered(relay, knowledge.question())
     if rows:
         knowledge.learn((DataRow.decode(rows[0][5:]).values[0] or b"").decode(knowledge.codec))
+        relay.locked |= knowledge.made
         relay.careful = relay.last_change is not None or knowledge.changed_in_transaction
 
 

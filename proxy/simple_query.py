@@ -105,7 +105,7 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
             return held
         shown = refusal.response(error, knowledge)
         return refusal.of_query(
-            relay, shown, now, text.sql, analyzed=text.facts.kind in analysis.ANALYZED and not relay.used
+            relay, shown, now, text.sql, analyzed=text.facts.kind in analysis.ANALYZED and relay.used <= relay.locked
         )
     relay.caught_up = False
     owed = Owed(Asked.QUERY)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _OURS = (
     b"kdb_",
     b"kameleon",
-    b"subfield ",
     b"EventTriggerInvoke ",
     STALE_SQLSTATE.encode(),
     b"cannot PREPARE a transaction that has executed",
@@ -47,6 +46,8 @@ _NO_SUCH_FIELD = re.compile(
     r'(?:"?kameleon"?\.)?"?kdb_rec_(?P<id>\d+)"?'
 )
 _ASSIGNMENT = re.compile(r'kdb_rec\.(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)\s*=\s*')
+# Functions that are called in the place of PostgreSQL's.
+_STAND_IN = re.compile(r"\bkameleon\.(?=(?:pg|brin|gin)_\w+\()")
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NOTIFIED = "cannot PREPARE a transaction that has executed LISTEN"
 _CASCADES = "drop cascades to "
@@ -54,6 +55,7 @@ _CASCADES = "drop cascades to "
 _PRELUDE = re.compile(r"^(?=.* inline_code_block )(?=.* 1 )(?=.* PERFORM\b)")
 FOREIGN_KEY_VIOLATION = "23503"
 DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
+PRIVILEGE_NOT_REVOKED = "01006"
 #: Violations that COPY meets as it writes a batch: by then the line's text is gone.
 _BATCHED = frozenset({"23505", "23P01"})
 _COPY_LINE = re.compile(r"(COPY .*?, line \d+): .*", re.DOTALL)
@@ -74,7 +76,9 @@ def translate_diagnostic(
     if moved and "P" in fields:
         _move_position(fields, subject, runs)
     if any(mark in message for mark in _OURS):
-        if came.kind == Backend.NOTICE_RESPONSE and (_is_our_debugging(fields) or not _leave_out_cascades(fields)):
+        if came.kind == Backend.NOTICE_RESPONSE and (
+            _is_our_debugging(fields) or _is_of_our_privileges(fields) or not _leave_out_cascades(fields)
+        ):
             return b""
         _translate_fields(fields, knowledge)
     shown = {code: text.encode(knowledge.codec, "surrogateescape") for code, text in fields.items()}
@@ -92,6 +96,8 @@ def _move_position(fields: dict[str, str], subject: Subject, runs: tuple[Run, ..
             return
         subject, offset, position = run.subject, run.offset, position - run.sent_offset
     if isinstance(subject, Rewritten):
+        if subject.sql.startswith("kdb_rec.", position - 1):
+            fields["M"] = _SUBFIELD.sub("column ", fields.get("M", ""))
         assignment = _ASSIGNMENT.match(subject.sql, position - 1)
         if assignment is not None and fields.get("C") == "42804":
             # Of a column PostgreSQL points at the value that does not fit, of a sub-field at the sub-field.
@@ -196,7 +202,7 @@ def _as_written(name: str) -> str:
 
 
 def _translate_text(text: str, knowledge: Knowledge, *, with_schema: bool = False) -> str:
-    text = _SUBFIELD.sub("column ", text)
+    text = _STAND_IN.sub("", text)
     if "kdb_" not in text:
         return text
     entities = knowledge.snapshot.entities
@@ -352,6 +358,11 @@ def _is_our_debugging(fields: dict[str, str]) -> bool:
         or "kdb_" in innermost
         or "kameleon." in innermost
     )
+
+
+def _is_of_our_privileges(fields: dict[str, str]) -> bool:
+    """DROP OWNED takes from a role what it has been granted. Where it may not, the table is told of as well."""
+    return fields.get("C") == PRIVILEGE_NOT_REVOKED and _OBJECT.search(fields.get("M", "")) is not None
 
 
 def _leave_out_cascades(fields: dict[str, str]) -> bool:

@@ -26,7 +26,9 @@ def reindex(statement: Statement) -> str | None:
         entity = statement.resolver.shared_table(statement.parts(chain))
         if entity is None:
             return None
-        if entity.indexes:  # without any, PostgreSQL remarks on it
+        # Without any index, PostgreSQL remarks on it. Those of the table have to change their tablespace, too: the
+        # event trigger, which is told of each, has those of its documents follow.
+        if entity.indexes and not _asks_for(statement, "tablespace"):
             _documents(statement, token)
     elif not statement.resolver.may_be_index(statement.parts(chain)[-1]):
         return None  # nor may anything come before it: that of a partitioned table refuses to be in a transaction

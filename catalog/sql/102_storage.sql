@@ -206,7 +206,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_type t WHERE t.oid = typ
 $$;
 
--- SQL of a column's default, NULL where it has none.
+-- SQL of a column's default, NULL where it has none. It names no column, and is printed without the table, which PostgreSQL would lock:
+-- whoever has locked it for long is not to keep the proxy from the catalog.
 CREATE OR REPLACE FUNCTION kameleon.default_expression(relation oid, attribute int2) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
@@ -214,7 +215,7 @@ BEGIN
         WHEN a.attidentity <> '' THEN format('kameleon.next_identity(%L::regclass)',
             (SELECT s.objid FROM pg_depend s WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass
                 AND s.refobjid = a.attrelid AND s.refobjsubid = a.attnum AND s.deptype = 'i'))
-        WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid),
+        WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, 0),
             -- a column of a domain type takes the domain's default
             (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'))
         END

@@ -574,7 +574,7 @@ BEGIN
         SELECT d.base_columns INTO targets FROM kameleon.kdb_view_definitions d WHERE d.relid = level AND d.base_relid IS NOT NULL;
         EXIT WHEN targets IS NULL;
         FOR target, column_number, expression IN
-            SELECT targets[d.adnum], shown[d.adnum], pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+            SELECT targets[d.adnum], shown[d.adnum], pg_get_expr(d.adbin, 0) FROM pg_attrdef d
             WHERE d.adrelid = level AND targets[d.adnum] > 0 AND NOT targets[d.adnum] = ANY (found) ORDER BY d.adnum
         LOOP
             is_own := level = view_oid;
@@ -617,7 +617,7 @@ BEGIN
                         'name', a.attname, 'attnum', a.attnum, 'key', a.attname, 'target', b.attname,
                         'type_oid', a.atttypid::bigint, 'type_name', format_type(a.atttypid, a.atttypmod), 'not_null', false,
                         'default', coalesce(own.expression, kameleon.default_expression(d.base_relid, b.attnum)),
-                        'is_view_default', own.expression IS NOT NULL, 'is_own_default', coalesce(own.is_own, false),
+                        'is_view_default', own.expression IS NOT NULL OR (a.atthasdef AND b.attnum IS NULL), 'is_own_default', coalesce(own.is_own, false),
                         'identity', coalesce(b.attidentity, ''), 'generated', coalesce(b.attgenerated, ''),
                         'is_referenced', coalesce(b.attnum = ANY (kameleon.referenced_columns(d.base_relid)), false),
                         'parts', (SELECT kameleon.column_parts(e.entity_id, b.attnum, t.oid) FROM kameleon.kdb_entity_definitions e CROSS JOIN pg_type t

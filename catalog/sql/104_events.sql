@@ -263,6 +263,7 @@ DECLARE
     replication_role text := current_setting('session_replication_role');
     set_aside text;
     put_back text;
+    proven text[];
 BEGIN
     PERFORM set_config('session_replication_role', 'replica', true);
     -- rows need not satisfy a constraint that is NOT VALID (nor need those of a table that inherits from this one now), nor what a failed CREATE INDEX CONCURRENTLY left
@@ -274,11 +275,18 @@ BEGIN
     INTO set_aside, put_back
     FROM pg_constraint c WHERE c.conrelid = shell AND c.contype IN ('c', 'n') AND NOT c.convalidated;
     IF set_aside IS NOT NULL THEN
+        -- those that inherit it may have been found to satisfy it, as a new table is
+        proven := ARRAY(WITH RECURSIVE heirs (relid) AS (SELECT inhrelid FROM pg_inherits WHERE inhparent = shell
+                                                         UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.relid)
+                        SELECT concat(c.conrelid, ' ', c.conname) FROM heirs JOIN pg_constraint c ON c.conrelid = relid
+                        WHERE c.contype IN ('c', 'n') AND c.coninhcount > 0 AND c.convalidated);
         EXECUTE format('ALTER TABLE %s %s', shell, set_aside);
     END IF;
     PERFORM kameleon.run_unhindered(definition, kameleon.fill_statement(definition));
     IF put_back IS NOT NULL THEN
         EXECUTE put_back;
+        UPDATE pg_constraint c SET convalidated = true
+        WHERE NOT c.convalidated AND c.contype IN ('c', 'n') AND concat(c.conrelid, ' ', c.conname) = ANY (proven);
     END IF;
     PERFORM set_config('session_replication_role', replication_role, true);
 END

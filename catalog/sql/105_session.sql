@@ -1,6 +1,24 @@
 -- What the proxy asks, and what people look at. Re-created on every install.
 
--- An entity as the proxy's snapshot wants it; NULL where it no longer exists.
+-- The key of an index as errors tell it. PostgreSQL prints expressions under a lock on the table: where another session has
+-- locked it, nothing, and errors are then told as near as they can be.
+CREATE OR REPLACE FUNCTION kameleon.told_keys(index pg_index) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    IF NOT 0 = ANY (index.indkey) THEN
+        RETURN ARRAY(SELECT quote_ident(a.attname) FROM generate_series(0, index.indnkeyatts - 1) AS k
+                     JOIN pg_attribute a ON a.attrelid = index.indrelid AND a.attnum = index.indkey[k] ORDER BY k);
+    END IF;
+    BEGIN
+        RETURN ARRAY(SELECT pg_get_indexdef(index.indexrelid, k, true) FROM generate_series(1, index.indnkeyatts) AS k);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN '{}';
+    END;
+END
+$$;
+
+-- An entity as the proxy's snapshot wants it; NULL where it no longer exists. It waits for no lock: the proxy asks for it between a
+-- client's COMMIT and its answer, over the one connection on which all of its sessions' changes are read.
 CREATE OR REPLACE FUNCTION kameleon.entity_json(entity int) RETURNS json
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -30,9 +48,8 @@ BEGIN
         'indexes', (SELECT json_agg(json_build_object(
                         'name', i.relname, 'is_unique', x.indisunique, 'is_primary', x.indisprimary,
                         'is_constraint', EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u')),
-                        'columns', ARRAY(SELECT pg_get_indexdef(i.oid, g, true) FROM generate_series(1, x.indnkeyatts) AS g),
-                        'plain', NOT 0 = ANY (x.indkey), 'child_name', coalesce(d.child_name, i.relname),
-                        'predicate', pg_get_expr(x.indpred, x.indrelid)))
+                        'columns', kameleon.told_keys(x),
+                        'child_name', coalesce(d.child_name, i.relname)))
                     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
                     LEFT JOIN kameleon.kdb_index_definitions d ON d.entity_id = e.entity_id AND d.index_relid = i.oid
                     WHERE x.indrelid = e.relid),

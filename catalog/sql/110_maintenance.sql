@@ -29,9 +29,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     child_index name := (SELECT i.child_name FROM kameleon.kdb_index_definitions i WHERE i.index_relid = index_oid);
     entity int;
+    moved_to name;
 BEGIN
     IF child_index IS NOT NULL THEN
-        EXECUTE format('REINDEX INDEX kameleon.%I', child_index);
+        SELECT t.spcname INTO moved_to
+        FROM pg_class shown JOIN pg_class stored ON stored.oid = to_regclass(format('kameleon.%I', child_index)) AND stored.reltablespace <> shown.reltablespace
+        JOIN pg_database d ON d.datname = current_database() JOIN pg_tablespace t ON t.oid = coalesce(nullif(shown.reltablespace, 0), d.dattablespace)
+        WHERE shown.oid = index_oid;
+        EXECUTE format('REINDEX %s INDEX kameleon.%I', coalesce('(TABLESPACE ' || quote_ident(moved_to) || ')', ''), child_index);
         RETURN;
     END IF;
     SELECT e.entity_id INTO entity FROM pg_index i JOIN kameleon.kdb_entity_definitions e ON e.relid = i.indrelid

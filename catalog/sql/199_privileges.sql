@@ -25,7 +25,7 @@ BEGIN
                              'mark_clustered', 'revive_indexes', 'dedicate', 'dedicate_or_refuse', 'acting_role', 'refuse_shell', 'expect_table',
                              'temporary_views', 'known_settings', 'may_see', 'simulate', 'simulate_entity', 'simulation_plan', 'simulated_shapes', 'estimated_rows', 'counted', 'prefixed', 'filled_statement', 'measure_twice', 'measure_once', 'is_harmless', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'has_heirs', 'has_triggers', 'estimates', 'is_for_people', 'twin', 'written_body', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'json_step', 'tell_row', 'is_proxied', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                -- in the place of PostgreSQL's own
-               OR p.proname LIKE 'pg\_%'
+               OR p.proname ~ '^(pg|brin|gin)_'
                OR p.proname ~ '^kdb_(input|copy|pack|generate|refuse|row|document|compute|keys|parts|unpack|follow|copied|stashed|failing)_[0-9]+$' OR p.proname LIKE 'kdb\_column\_%')
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', callable);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.model import Entity, Field
-from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, UNDEFINED_COLUMN, RewriteError
+from rewriter.errors import FEATURE_NOT_SUPPORTED, GENERATED_ALWAYS, SYNTAX_ERROR, UNDEFINED_COLUMN, RewriteError
 from rewriter.lexer import quote
 from rewriter.parts import SYSTEM_COLUMNS, Relation, Unparsed
 from rewriter.statement import Statement
@@ -63,14 +63,14 @@ def cannot_insert(field: Field) -> RewriteError:
     """The words of PostgreSQL, which gives no position here."""
     if field.generated:
         return RewriteError(
-            f'cannot insert a non-DEFAULT value into column "{field.name}"',
+            f'cannot insert a non-DEFAULT value into column "{field.written}"',
             sqlstate=GENERATED_ALWAYS,
-            detail=f'Column "{field.name}" is a generated column.',
+            detail=f'Column "{field.written}" is a generated column.',
         )
     return RewriteError(
-        f'cannot insert a non-DEFAULT value into column "{field.name}"',
+        f'cannot insert a non-DEFAULT value into column "{field.written}"',
         sqlstate=GENERATED_ALWAYS,
-        detail=f'Column "{field.name}" is an identity column defined as GENERATED ALWAYS.',
+        detail=f'Column "{field.written}" is an identity column defined as GENERATED ALWAYS.',
         hint="Use OVERRIDING SYSTEM VALUE to override.",
     )
 
@@ -91,20 +91,26 @@ def cannot_write(view: Entity, field: Field, verb: str) -> RewriteError:
     )
 
 
+def assigned_twice(field: Field) -> RewriteError:
+    return RewriteError(f'multiple assignments to same column "{field.written}"', sqlstate=SYNTAX_ERROR)
+
+
 def cannot_update(field: Field) -> RewriteError:
     detail = (
-        f'Column "{field.name}" is a generated column.'
+        f'Column "{field.written}" is a generated column.'
         if field.generated
-        else f'Column "{field.name}" is an identity column defined as GENERATED ALWAYS.'
+        else f'Column "{field.written}" is an identity column defined as GENERATED ALWAYS.'
     )
     return RewriteError(
-        f'column "{field.name}" can only be updated to DEFAULT', sqlstate=GENERATED_ALWAYS, detail=detail
+        f'column "{field.written}" can only be updated to DEFAULT', sqlstate=GENERATED_ALWAYS, detail=detail
     )
 
 
 def current_of(statement: Statement, entity: Entity, target: Relation, token: int | None) -> None:
     """WHERE CURRENT OF c  ->  WHERE orders.ctid = (SELECT kameleon.current_row(17, 'c')): views have no CURRENT OF."""
     if token is not None:
+        if entity.is_view:
+            raise RewriteError("WHERE CURRENT OF on a view is not implemented", sqlstate=FEATURE_NOT_SUPPORTED)
         cursor = statement.string_literal(statement.tokens[token + 2].value)
         row = f"(SELECT kameleon.current_row({entity.entity_id}, {cursor}))"
         statement.replace(token, token + 3, f"{target_name(statement, target)}.ctid = {row}")

@@ -28,7 +28,7 @@ def merge(statement: Statement, tree: Tree, entity: Entity, parts: Merge) -> Non
     replace_target(statement, parts.target, entity.write_view)
     for action in parts.actions:
         if isinstance(action, Update):
-            assignments(statement, entity, parts.target, action.assignments)
+            assignments(statement, entity, parts.target, action.assignments, "merge into")
         else:
-            insert_into_record(statement, entity, action)
+            insert_into_record(statement, entity, action, "merge into")
     returning(statement, tree, entity, parts.target, parts.returning, parts.source, target_is_last=True)

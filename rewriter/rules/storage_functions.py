@@ -1,5 +1,6 @@
-"""Functions that tell how large a relation is: those of an entity would tell of its shell, which is empty. And those
-that print the body of a routine: of one that reads entities they would print what it runs, which nobody wrote.
+"""Functions that tell how large a relation is, or maintain an index: those of an entity would look at its shell, which
+is empty. And those that print the body of a routine: of one that reads entities they would print what it runs, which
+nobody wrote.
 
 SELECT pg_total_relation_size('orders')  ->  SELECT kameleon.pg_total_relation_size('orders')
 """
@@ -17,6 +18,10 @@ STORAGE_FUNCTIONS = frozenset(
         "pg_stat_get_live_tuples",
         "pg_stat_get_dead_tuples",
         "pg_stat_get_numscans",
+        "brin_summarize_new_values",
+        "brin_summarize_range",
+        "brin_desummarize_range",
+        "gin_clean_pending_list",
         "pg_get_functiondef",
         "pg_get_function_sqlbody",
     )

@@ -12,7 +12,15 @@ from rewriter.parse import Tree
 from rewriter.parts import Core, Insert
 from rewriter.rules.assignments import assignments
 from rewriter.rules.column_parts import ColumnParts, is_part
-from rewriter.rules.columns import cannot_insert, cannot_write, field_of, is_default, name_target, replace_target
+from rewriter.rules.columns import (
+    assigned_twice,
+    cannot_insert,
+    cannot_write,
+    field_of,
+    is_default,
+    name_target,
+    replace_target,
+)
 from rewriter.rules.returning import returning
 from rewriter.statement import Statement
 
@@ -27,7 +35,7 @@ def upsert(statement: Statement, tree: Tree, entity: Entity, parts: Insert) -> N
     insert_into_record(statement, entity, parts)
     _arbiter(statement, entity, parts)
     if parts.conflict is not None and parts.conflict.assignments:
-        assignments(statement, entity, parts.target, parts.conflict.assignments)
+        assignments(statement, entity, parts.target, parts.conflict.assignments, "insert into")
     returning(statement, tree, entity, parts.target, parts.returning, None, is_upsert=parts.conflict is not None)
 
 
@@ -41,29 +49,44 @@ class _Columns:
     added: list[tuple[str, str]]  # what is not among them and has a default that only a view knows
 
 
-def insert_into_record(statement: Statement, entity: Entity, parts: Insert) -> None:
+def insert_into_record(statement: Statement, entity: Entity, parts: Insert, verb: str = "insert into") -> None:
     """The columns and values of an INSERT, also of one within MERGE."""
     if parts.overriding is not None:
         statement.replace(parts.overriding, parts.overriding + 3, "")
-    _source(statement, parts, _columns(statement, entity, parts))
+    _source(statement, parts, _columns(statement, entity, parts, verb))
 
 
-def _columns(statement: Statement, entity: Entity, parts: Insert) -> _Columns:
+def _columns(statement: Statement, entity: Entity, parts: Insert, verb: str) -> _Columns:
     """The fields that values are given for, and the column list as the write view wants it."""
     if parts.columns is not None:
-        return _listed_columns(statement, entity, parts.columns)
+        return _listed_columns(statement, entity, parts.columns, verb)
     fields = list(entity.fields)
     if parts.default_values:
         fields = []
     else:
         fields = fields[: _given(statement, parts, len(fields))]
-    for field in fields:
-        if field.target is None:
-            raise cannot_write(entity, field, "insert into")
+    _check_writable(entity, fields, verb)
+    _check_distinct(fields)
     listed = "".join(f"kdb_rec.{quote(field.written)}, " for field in fields)
     added = _added(entity, fields)
     statement.insert_after(parts.head_end, f" ({listed}kdb_keys{_targets(added)})")
     return _Columns(fields, [False] * len(fields), None, added)
+
+
+def _check_writable(entity: Entity, fields: list[Field], verb: str) -> None:
+    """A default of the view's own is given to its column, too."""
+    for field in entity.fields:
+        if field.target is None and (field in fields or field.is_view_default):
+            raise cannot_write(entity, field, verb)
+
+
+def _check_distinct(fields: list[Field]) -> None:
+    """Several columns of a view may be one of the table's."""
+    written: set[str] = set()
+    for field in fields:
+        if field.written in written:
+            raise assigned_twice(field)
+        written.add(field.written)
 
 
 def _added(entity: Entity, fields: list[Field]) -> list[tuple[str, str]]:
@@ -78,22 +101,24 @@ def _targets(added: list[tuple[str, str]]) -> str:
     return "".join(f", kdb_rec.{quote(name)}" for name, _ in added)
 
 
-def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, int]) -> _Columns:
+def _listed_columns(statement: Statement, entity: Entity, columns: tuple[int, int], verb: str) -> _Columns:
     fields: list[Field] = []
     are_parts: list[bool] = []
+    whole: list[Field] = []
     column_parts = ColumnParts(statement)
     for target in statement.items(*columns):
         field = field_of(statement, entity, target[0], is_insert=True)
-        if field.target is None:
-            raise cannot_write(entity, field, "insert into")
-        if is_part(target):
-            column_parts.add(target, field)
-        elif field in fields:
+        if field in (whole if is_part(target) else fields):
             raise statement.refuse(target[0], f'column "{field.name}" specified more than once', sqlstate="42701")
-        else:
-            name_target(statement, target[0], field, "kdb_rec.")
         fields.append(field)
         are_parts.append(is_part(target))
+        if is_part(target):
+            column_parts.add(target, field)
+        else:
+            whole.append(field)
+            name_target(statement, target[0], field, "kdb_rec.")
+    _check_writable(entity, fields, verb)
+    _check_distinct(whole)
     paths = column_parts.literal() + "::text[]" if column_parts.are_any else None
     added = _added(entity, fields)
     statement.insert_after(columns[1] - 1, ", kdb_keys" + (", kdb_paths" if paths else "") + _targets(added))
@@ -230,5 +255,5 @@ def _arbiter(statement: Statement, entity: Entity, parts: Insert) -> None:
     index = entity.index(name)
     if index is None or not index.is_constraint:
         raise RewriteError(f'constraint "{name}" for table "{entity.name}" does not exist', sqlstate=UNDEFINED_OBJECT)
-    columns = ", ".join(quote(column) for column in index.columns)
+    columns = ", ".join(index.columns)
     statement.replace(conflict.constraint_start, conflict.constraint + 1, f"({columns})")

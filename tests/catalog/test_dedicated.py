@@ -133,6 +133,11 @@ def test_tablespaces(catalog: CatalogDatabase) -> None:
         session.execute(f"CREATE INDEX apart ON person (since) TABLESPACE {catalog.name}".encode())
         child = "SELECT tablespace FROM pg_indexes WHERE schemaname = 'kameleon' AND indexname = 'apart'"
         assert rows(session, child) == [(catalog.name,)]
+        if catalog.postgres.version >= 17:  # earlier ones do not tell of what REINDEX does
+            session.execute(b"REINDEX (TABLESPACE pg_default) INDEX apart")
+            assert rows(session, child) == [(None,)]
+            session.execute(f"REINDEX (TABLESPACE {catalog.name}) TABLE person".encode())
+            assert rows(session, child) == [(catalog.name,)]
         session.execute(f"ALTER TABLE person SET TABLESPACE {catalog.name}".encode())
         assert rows(session, READ.format("person")) == PEOPLE
         assert rows(session, "SELECT reason FROM kameleon.kdb_entity_definitions") == [

@@ -52,10 +52,12 @@ def rewritten(sql: str) -> Rewritten:
             'column "x" of relation "orders" does not exist',
         ),
         (
-            'subfield "total" is of type numeric but expression is of type text',
-            'column "total" is of type numeric but expression is of type text',
+            'subfield "x" is of type complex but expression is of type integer',
+            'subfield "x" is of type complex but expression is of type integer',
         ),
         ("cannot cast type kdb_read_17 to integer", "cannot cast type orders to integer"),
+        ("function kameleon.pg_relation_size() does not exist", "function pg_relation_size() does not exist"),
+        ("function kameleon.simulate() does not exist", "function kameleon.simulate() does not exist"),
         ("division by zero", "division by zero"),
         ('relation "kdb_of_a_user" does not exist', 'relation "kdb_of_a_user" does not exist'),
     ],
@@ -201,6 +203,7 @@ def test_the_position_of_a_value_that_does_not_fit():
         error("42804", 'subfield "id" is of type integer but expression is of type text', P=str(at)), statement
     )
     assert fields["P"] == "24"
+    assert fields["M"] == 'column "id" is of type integer but expression is of type text'
 
 
 def test_cascades():

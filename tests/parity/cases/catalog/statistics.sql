@@ -42,10 +42,28 @@ select relname from pg_class where relnamespace = 'public'::regnamespace and rel
 with s as materialized (select "pg_relation_size"('orders') as size) select size > 0 from s;
 select pg_relation_size(null), pg_relation_size('pg_class') > 0, pg_relation_size(0);
 select pg_relation_size('nothing');
+select pg_relation_size('customers', 'nofork');
 select pg_relation_size();
 select pg_total_relation_size(1.5);
 -- params: 'customers'
 select pg_total_relation_size($1) > 0;
+
+-- Indexes that are maintained by a call
+create table maintained (a int, words text[]);
+create index maintained_range on maintained using brin (a);
+create index maintained_words on maintained using gin (words) with (fastupdate = on);
+insert into maintained select n, array[n::text] from generate_series(1, 20) n;
+select brin_summarize_range('maintained_range', 0), brin_summarize_range('maintained_range', 7);
+select brin_desummarize_range('maintained_range', 0);
+select brin_summarize_new_values('maintained_range');
+select pg_catalog.brin_summarize_new_values('maintained_range'::regclass);
+select brin_summarize_range('maintained_range', -1);
+select brin_summarize_range('maintained_words', 0);
+select brin_summarize_range('maintained', 0);
+select gin_clean_pending_list('maintained_words') > 0 as was_pending;
+select gin_clean_pending_list('maintained_words');
+select gin_clean_pending_list('maintained_range');
+select count(*) from maintained where words @> '{7}' and a between 5 and 8;
 create table sizes as select 'customers' as name, 0::bigint as size;
 insert into sizes select 'orders', pg_total_relation_size('orders');
 update sizes set size = pg_total_relation_size(name::regclass) where name = 'customers';

@@ -91,6 +91,27 @@ select * from granted_here;
 reset role;
 select * from granted_here;
 
+-- Whoever drops what they own themselves, and what they have been granted
+create table lent (id int, v text);
+insert into lent values (1, 'x');
+grant select, update on lent to parity_writer;
+grant create on schema public to parity_writer;
+set role parity_writer;
+create table owned (id int, v text);
+grant select on owned to parity_reader;
+insert into owned values (1, 'y');
+select * from owned;
+drop owned by parity_writer;
+select * from owned;
+select * from lent;
+reset role;
+revoke create on schema public from parity_writer;
+revoke all on lent from parity_writer;
+set role parity_writer;
+select * from lent;
+reset role;
+drop table lent;
+
 -- Default privileges
 alter default privileges in schema public grant select, insert on tables to parity_reader;
 create table born (id int primary key, v text);

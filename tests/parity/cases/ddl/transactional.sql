@@ -132,3 +132,23 @@ create table shown (x bool);
 -- session: other
 insert into shown values (true) returning *;
 select * from shown;
+
+-- What is wrong with a statement is told in PostgreSQL's words, also of a table that the transaction has made and used
+begin;
+create table fresh (a int primary key, b text);
+-- copy: 1	x
+copy fresh from stdin;
+savepoint s;
+insert into fresh as f values (1, 'y') on conflict (a) do update set b = fresh.b;
+rollback to s;
+insert into fresh values (1, 'y') on conflict (a) do update set fresh.b = 'z';
+rollback to s;
+update fresh f set f.b = 'z';
+rollback to s;
+alter table fresh add column c int;
+update fresh f set c = fresh.a;
+rollback to s;
+update fresh set c = 1;
+rollback to s;
+merge into fresh f using (values (1)) v (a) on f.a = v.a when matched then update set f.b = 'z';
+rollback;

@@ -401,6 +401,7 @@ create table unproven (a int, b int);
 insert into unproven values (-1, 1), (2, null);
 alter table unproven add constraint positive check (a > 0) not valid;
 create table proven (c int) inherits (unproven);
+select conrelid::regclass, conname, convalidated, conislocal, coninhcount from pg_constraint where conname = 'positive' order by conrelid::regclass::text;
 select * from unproven order by a;
 insert into proven values (-5, 1, 1);
 insert into unproven values (-5, 1);
@@ -412,6 +413,15 @@ alter table unproven_too add constraint positive check (a > 0) not valid;
 create table adopted (a int, b int, constraint positive check (a > 0));
 alter table adopted inherit unproven_too;
 select conrelid::regclass, conname, conislocal, coninhcount from pg_constraint where conname = 'positive' order by conrelid::regclass::text;
+create table unproven_again (a int);
+insert into unproven_again values (-1);
+alter table unproven_again add constraint beyond check (a > 0) not valid;
+create table grown (a int, constraint beyond check (a > 0));
+create table grown_up (b int) inherits (grown);
+insert into grown_up values (1, 1);
+alter table grown inherit unproven_again;
+select conrelid::regclass, convalidated, conislocal, coninhcount from pg_constraint where conname = 'beyond' order by conrelid::regclass::text;
+insert into grown_up values (-1, 1);
 
 -- The last columns go with their type; the rows stay.
 create domain small as int not null check (value < 10);
@@ -473,3 +483,17 @@ insert into leaving default values;
 select * from leaving;
 alter table leaving add column c text default 'c';
 select * from leaving;
+
+-- The same of NOT NULL, which can be NOT VALID since PostgreSQL 18.
+-- only: 18
+create table voids (a int, b int);
+-- only: 18
+insert into voids values (null, 1);
+-- only: 18
+alter table voids add constraint there not null a not valid;
+-- only: 18
+create table no_voids (a int, b int) inherits (voids);
+-- only: 18
+select conrelid::regclass, convalidated, conislocal, coninhcount from pg_constraint where conname = 'there' order by conrelid::regclass::text;
+-- only: 18
+select * from voids;

@@ -89,3 +89,10 @@ insert into lengths (id, c) values (1, 'x'), (2, default) on conflict (id) do up
 update lengths set ca[1] = 'xyz', ca[4] = 'long' where id = 2;
 update lengths set ca[1] = 'xyz', ca[4] = 'z', ba[2] = '01' where id = 2 returning *, length(ca[1]), octet_length(c);
 select * from lengths order by id;
+
+-- A constraint over columns whose names are quoted
+create table odd_keys ("A b" int, "order" int, "c""d" text, constraint "odd key" unique ("A b", "order", "c""d"));
+insert into odd_keys values (1, 2, 'x');
+insert into odd_keys values (1, 2, 'x');
+insert into odd_keys values (1, 2, 'x') on conflict on constraint "odd key" do nothing;
+insert into odd_keys values (1, 2, 'x') on conflict on constraint "odd key" do update set "A b" = 5 returning *;
