@@ -105,7 +105,7 @@ BEGIN
     SELECT string_agg(DISTINCT c.oid::regclass::text, ', ') INTO strays
     FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
     JOIN pg_class c ON c.oid = r.ev_class AND c.relpersistence = 't' AND c.relname ~ '^kdb_(read|write)_\d'
-    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations)
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (relations) AND c.oid <> ALL (relations)
       AND NOT EXISTS (SELECT FROM kameleon.kdb_view_definitions v JOIN pg_class g ON g.oid = v.relid
                       WHERE v.view_id = substring(c.relname FROM '_(\d+)')::int);
     IF strays IS NOT NULL THEN

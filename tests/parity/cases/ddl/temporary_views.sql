@@ -51,3 +51,23 @@ select * from tv;
 -- session: main
 create table base (id int);
 select * from base;
+
+-- Those of the session itself, over others that go, too
+insert into base values (1);
+create view below as select id from base;
+create temp view above as select id + 1 as next from below;
+create temp view further as table above;
+select * from further;
+drop view below cascade;
+select * from further;
+create view below as select id from base;
+create temp view above as select id + 1 as next from below;
+create temp view beside as table base;
+-- session: other
+create temp view above as select id + 2 as next from below;
+select * from above;
+-- session: main
+drop table base cascade;
+select * from above;
+-- session: other
+select * from above;
