@@ -44,6 +44,8 @@ def is_due(relay: Relay, rewritten: Rewritten) -> bool:
         and rewritten.kind in ANALYZED
         # not what is told something first; but what is sent as it came, behind a move of its tables
         and rewritten.touched is (rewritten.prelude is None)
+        # in a block the table would stay locked, and of two blocks that wait to move it neither could
+        and (rewritten.prelude is None or relay.status == IDLE)
         and relay.used <= relay.locked
     )
 
@@ -57,7 +59,7 @@ def before_query(
     yield parse
     if parse.outcome is Outcome.DONE:
         _passed(relay, rewritten)
-        if rewritten.prelude is not None and relay.status == IDLE:
+        if rewritten.prelude is not None:
             # gives the tables' locks back: of two who hold them, neither could move a table
             relay.inject(SYNC, Owed(Asked.SYNC, Fate.SWALLOW))
         owed.started = perf_counter()

@@ -18,9 +18,9 @@ from proxy.renewal import RUN_ONCE, owed_for_parse_again, parse_again, prelude_o
 from proxy.sql_prepare import as_executed, executed_name, note_prepared
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
-from proxy.verdicts import Before, Hold, Script, Verdict
-from proxy.wire.backend import ParameterDescription, RowDescription
-from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, Close, Describe, Execute, Parse
+from proxy.verdicts import SETTLED, Before, Hold, Script, Verdict
+from proxy.wire.backend import IDLE, ParameterDescription, RowDescription
+from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Describe, Execute, Parse
 from rewriter import Kind, RewriteError
 
 if TYPE_CHECKING:
@@ -123,9 +123,11 @@ def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
                 owed = Owed(Asked.BIND)
                 owed.statement = statement
                 if knowledge is not None and statement.plans_behind_prelude:
+                    if relay.status == IDLE and relay.in_extended and not relay.has_bound:
+                        return Hold(_unlock(relay))
                     renewed = verdict.sent_first if isinstance(verdict, Before) else b""
                     given_up = _give_up_portal(relay, portal)
-                    prelude = _prelude(relay, (statement.rewritten.prelude or "").encode(knowledge.codec))
+                    prelude = _prelude(relay, (statement.rewritten.prelude or "").encode(knowledge.codec), moves=True)
                     verdict = Before(renewed + given_up + prelude.sent_first)
         relay.statements.portals[portal] = statement
     else:
@@ -208,7 +210,7 @@ def on_execute(relay: Relay, body: bytes, now: float) -> Verdict:
             if rewritten.prelude is not None and not statement.plans_behind_prelude:
                 assert relay.knowledge is not None
                 prelude = prelude_of(relay, relay.knowledge, rewritten) or ""
-                verdict = _prelude(relay, prelude.encode(relay.knowledge.codec))
+                verdict = _prelude(relay, prelude.encode(relay.knowledge.codec), moves=not rewritten.touched)
         if statement.facts is not None:
             relay.note_change(owed, statement.facts)
         if relay.knowledge is not None and statement.is_special:
@@ -306,9 +308,24 @@ def _parse_as_written(relay: Relay, statement: Statement) -> Before:
     return Before(parse_again(statement))
 
 
-def _prelude(relay: Relay, sql: bytes) -> Before:
-    relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in RUN_ONCE)
+def _prelude(relay: Relay, sql: bytes, *, moves: bool) -> Before:
+    owed = [Owed(asked, Fate.HIDE) for asked in RUN_ONCE]
+    relay.pipeline.queue.extend(owed)
+    if moves:
+        relay.note_move(owed[-1])
     return Before(run_once(sql))
+
+
+def _unlock(relay: Relay) -> Script:
+    """Parse has locked tables that are to be moved: while nothing is bound, a Sync of ours gives the locks back."""
+    relay.write_upstream(FLUSH)
+    yield SETTLED
+    if relay.pipeline.skipping:
+        return
+    sync = Owed(Asked.SYNC, Fate.SWALLOW)
+    relay.inject(SYNC, sync)
+    yield sync
+    relay.in_extended = False
 
 
 def _give_up_portal(relay: Relay, portal: bytes) -> bytes:

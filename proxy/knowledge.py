@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
+#: No row has been told of since the last ReadyForQuery.
+NO_ROW: tuple[int, bytes] = (0, b"")
+
 
 class Basis(NamedTuple):
     """What the names in a statement were resolved by."""
@@ -86,7 +89,7 @@ class Knowledge:
         #: What to tell the client of the running command, where the one that was sent for it has another tag.
         self.command_tag: bytes | None = None
         #: The row that a view's check option refuses, and the view's number.
-        self.failing_row: tuple[int, bytes] = (0, b"")
+        self.failing_row = NO_ROW
         #: Views of this session only: no snapshot but its own has them.
         self._temporary: dict[int, Entity | None] = {}
         #: There are more of them than that.

@@ -17,6 +17,7 @@ The loops of the two `receive_*` methods are the product's hot path; they are wr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from itertools import islice
 from time import perf_counter
@@ -27,6 +28,7 @@ import structlog
 from catalog.bodies import QUESTION
 from proxy import extended_query, notices, retry, simple_query, standstill
 from proxy.errors import ClientViolation, ProxyError, UpstreamViolation, as_response
+from proxy.knowledge import NO_ROW
 from proxy.pipeline import ASYNCHRONOUS, Asked, Fate, Outcome, Owed, Pipeline, Step
 from proxy.refusal import is_stand_in
 from proxy.statements import Run, Statements
@@ -108,6 +110,7 @@ _COPY_DATA = int(Backend.COPY_DATA)  # the same letter in both directions
 _ROW_DESCRIPTION = int(Backend.ROW_DESCRIPTION)
 _PARAMETER_DESCRIPTION = int(Backend.PARAMETER_DESCRIPTION)
 _IDLE = backend.IDLE
+_FAILING_ROW = re.compile(r"row (\d{1,10})", re.ASCII)
 _NOTHING: dict[int, Step] = {}
 _STAY, _COMPLETE, _READY, _DONE, _COPY_IN = Step.STAY, Step.COMPLETE, Step.READY, Step.DONE, Step.COPY_IN
 
@@ -598,6 +601,8 @@ class Relay:
                         raise MalformedMessage("ReadyForQuery has one byte")
                     status = data[pos + 5]
                     knowledge = self.knowledge
+                    if knowledge is not None and knowledge.failing_row is not NO_ROW:
+                        knowledge.failing_row = NO_ROW
                     if knowledge is not None and status == _IDLE:
                         if knowledge.touched or knowledge.is_behind:
                             self._write_client(data, start, pos)
@@ -735,8 +740,9 @@ class Relay:
                 if said.startswith(QUESTION):
                     self.shell.answer(said.removeprefix(QUESTION))
                     return b""
-                if said.startswith("row ") and said[4:].isdigit():
-                    knowledge.failing_row = int(said[4:]), notice.fields.get("D", b"")
+                row = _FAILING_ROW.fullmatch(said)
+                if row is not None:
+                    knowledge.failing_row = int(row[1]), notice.fields.get("D", b"")
                     return b""
                 knowledge.touch(said)
                 self.careful = True
@@ -906,6 +912,13 @@ class Relay:
             self.careful = True
             # of DDL it is told which entities it changes
             knowledge.spoil(is_undone=facts.kind is not Kind.DDL or facts.several)
+
+    def note_move(self, owed: Owed) -> None:
+        """It moves tables: what comes behind it is looked at once this has been answered."""
+        assert self.knowledge is not None
+        self.last_change = owed
+        self.careful = True
+        self.knowledge.spoil()
 
     def refuse_next(self, shown: bytes) -> None:
         """The message that is looked at again after the script is to fail with this error."""

@@ -21,7 +21,7 @@ from proxy.texts import Text
 from proxy.timing import LONGEST_REMEMBERED
 from proxy.verdicts import Hold, Verdict
 from proxy.wire.frontend import Query, query
-from rewriter import RewriteError, Span
+from rewriter import Kind, RewriteError, Span
 
 if TYPE_CHECKING:
     from proxy.knowledge import Knowledge
@@ -87,7 +87,7 @@ def _as_it_came(relay: Relay, knowledge: Knowledge, text: Text, now: float, runs
     owed.runs = runs
     relay.note_change(owed, text.facts)
     executed = executed_name(knowledge, text)
-    if executed is not None:
+    if text.facts.kind is Kind.EXECUTE or executed in relay.statements.by_name:
         relay.used.add(UNTOLD)
         owed.subject = as_executed(relay, owed.subject, executed)
     note_prepared(relay, owed, text, None)
@@ -118,6 +118,8 @@ def _rewrite(relay: Relay, knowledge: Knowledge, text: Text, now: float) -> Verd
         lead = prelude + "; "
         sent = lead + sent
         owed.runs = (Run(b"", ours=True), Run(rewritten, 0, len(lead)))
+        if not rewritten.touched and text.facts.direct:
+            relay.note_move(owed)
     if not text.facts.direct:
         relay.note_change(owed, text.facts)
         note_prepared(relay, owed, text, rewritten)
@@ -163,6 +165,9 @@ def _several(relay: Relay, knowledge: Knowledge, text: Text, spans: list[Span], 
             position = len(text.text)
             break
         prelude = prelude_of(relay, knowledge, rewritten)
+        if prelude is not None and not rewritten.touched and span is not spans[-1]:
+            # it moves tables that a later one may name
+            return Hold(piecewise.run(relay, knowledge, text.sql, spans), consumes=True)
         if prelude is not None:
             runs.append(Run(b"", span.start, sent_length, ours=True))
             add(prelude + "; ")

@@ -9,6 +9,7 @@ from proxy.pipeline import Asked, Fate, Owed
 from proxy.renewal import owed_for_parse_again, parse_again, prelude_of_prepared
 from proxy.statements import Statement
 from proxy.timing import Passed
+from proxy.translate import translate_diagnostic
 from proxy.verdicts import Hold, Script
 from proxy.wire.frontend import SYNC
 from rewriter import Kind, RewriteError, Rewritten, lexer
@@ -22,9 +23,12 @@ _NAME = re.compile(
     r"""\s*(?:PREPARE|EXECUTE|DEALLOCATE(?:\s+PREPARE(?=\s+[\w"]))?)\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""",
     re.IGNORECASE,
 )
-#: What may run a prepared statement. (CREATE TRIGGER ... EXECUTE FUNCTION names none.)
+#: What may run a prepared statement: EXECUTE; EXPLAIN ... EXECUTE; CREATE TABLE ... AS EXECUTE.
 EXECUTING = frozenset({Kind.EXECUTE, Kind.EXPLAIN, Kind.DDL})
-_EXECUTED = re.compile(r"""\bEXECUTE\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""", re.IGNORECASE)
+_EXECUTED = re.compile(
+    r"""(?:\A\s*EXPLAIN\b(?:[^'"]*\sAS)?[^'"]*?|\sAS)\s*\bEXECUTE\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))""",
+    re.IGNORECASE,
+)
 _ALL = re.compile(r"\s*(?:DISCARD\s+ALL|DEALLOCATE(?:\s+PREPARE)?\s+ALL)\s*;?\s*\Z", re.IGNORECASE)
 
 
@@ -42,8 +46,11 @@ def executed_name(knowledge: Knowledge, text: Text) -> bytes | None:
     """Of EXECUTE name, the name, also behind EXPLAIN or CREATE TABLE ... AS; None for any other statement."""
     if text.text is None or text.facts.kind not in EXECUTING:
         return None
-    found = _EXECUTED.search(text.text)
-    name = None if found is None else _name(found)
+    if text.facts.kind is Kind.EXECUTE:
+        name = name_in(text.text)
+    else:
+        found = _EXECUTED.search(text.text)
+        name = None if found is None else _name(found)
     return None if name is None else name.encode(knowledge.codec)
 
 
@@ -123,16 +130,17 @@ def renew_executed(relay: Relay, knowledge: Knowledge, text: Text) -> Hold | Non
         statement.sent = sent
         messages += parse_again(statement)
         owed += owed_for_parse_again(statement, Fate.SWALLOW)
-    return Hold(_run(relay, messages, owed)) if messages else None
+    return Hold(_run(relay, knowledge, statement, messages, owed)) if messages else None
 
 
-def _run(relay: Relay, messages: bytes, owed: list[Owed]) -> Script:
+def _run(relay: Relay, knowledge: Knowledge, statement: Statement, messages: bytes, owed: list[Owed]) -> Script:
     sync = Owed(Asked.SYNC, Fate.SWALLOW)
     relay.inject(messages + SYNC, *owed, sync)
     yield sync
     error = next((each.error for each in owed if each.error is not None), None)
     if error is not None:
-        relay.refuse_next(error)
+        statement.version = 0  # the next EXECUTE tries again
+        relay.refuse_next(translate_diagnostic(error, knowledge, b"") or error)
 
 
 def _nothing() -> Script:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from catalog.model import Entity, Index
 from catalog.quoting import quote_name, quote_value
 from catalog.store import STALE_SQLSTATE
+from proxy.knowledge import NO_ROW
 from proxy.wire.backend import Backend, Diagnostic
 from rewriter import Rewritten, original_position
 
@@ -158,6 +159,7 @@ def _translate_fields(fields: dict[str, str], knowledge: Knowledge) -> None:
 def _tell_failing_row(fields: dict[str, str], view: int, knowledge: Knowledge) -> None:
     """PostgreSQL tells of the document; the row was told just before, to a session that may read it."""
     told_of, row = knowledge.failing_row
+    knowledge.failing_row = NO_ROW
     introduction = fields.pop("D", "").partition("(")[0]
     if told_of == view and row and introduction:
         fields["D"] = f"{introduction}({row.decode(knowledge.codec, 'surrogateescape')})."

@@ -358,11 +358,16 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.lock_alone(relation regclass, lock_mode text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    own pg_class;
     options text[];
 BEGIN
-    SELECT coalesce(c.reloptions, '{}') INTO options FROM pg_class c
-    WHERE c.oid = relation AND c.relkind = 'v' AND lock_mode = 'ACCESS EXCLUSIVE';
-    IF FOUND THEN
+    SELECT c.* INTO own FROM pg_class c WHERE c.oid = relation AND c.relkind = 'v' AND lock_mode = 'ACCESS EXCLUSIVE';
+    options := coalesce(own.reloptions, '{}');
+    IF own.relpersistence = 't' AND own.relnamespace <> pg_my_temp_schema() THEN
+        -- of another session's views nothing but the name can be altered
+        EXECUTE format('ALTER VIEW %s RENAME TO %I', relation, 'kdb_aside_' || own.oid);
+        EXECUTE format('ALTER VIEW %s RENAME TO %I', relation, own.relname);
+    ELSIF own.oid IS NOT NULL THEN
         EXECUTE format('ALTER VIEW %s %s', relation,
                        coalesce((SELECT format('SET (%s)', o) FROM unnest(options) AS o WHERE o LIKE 'security_barrier=%'), 'RESET (security_barrier)'));
     ELSE
@@ -400,8 +405,8 @@ BEGIN
                                   c.relname !~ ('^kdb_' || first_views[attempt % 3 + 1]), c.relname ~ '^kdb_records', c.relname)
         INTO relations
         FROM pg_class c
-        WHERE c.relnamespace = 'kameleon'::regnamespace AND c.relkind IN ('r', 'v')
-          AND c.relname = ANY (shadows || own);
+        WHERE c.relkind IN ('r', 'v') AND c.relname = ANY (shadows || own)
+          AND (c.relnamespace = 'kameleon'::regnamespace OR (c.relpersistence = 't' AND c.relname = ANY (shadows)));
         EXIT WHEN relations IS NULL;
         BEGIN
             PERFORM set_config('lock_timeout', '100ms', true);
@@ -733,7 +738,6 @@ BEGIN
 END
 $$;
 
--- First 64 bytes of a value, as PostgreSQL shows a failing row.
 -- At most 64 bytes of a value, as PostgreSQL tells of a row.
 CREATE OR REPLACE FUNCTION kameleon.clip(value text) RETURNS text
 LANGUAGE sql IMMUTABLE

@@ -488,7 +488,7 @@ BEGIN
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
             RAISE;
         -- whole rows of the write view are no rows of the table: such a view is only read
-        WHEN cannot_coerce OR datatype_mismatch OR undefined_function OR syntax_error THEN
+        WHEN cannot_coerce OR datatype_mismatch OR undefined_function OR syntax_error OR duplicate_column THEN
             RETURN;
     END;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);

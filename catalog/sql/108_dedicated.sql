@@ -302,12 +302,17 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refusal,
                 HINT = concat_ws(' ', nullif(hint, ''), format('The owner of table "%s" can move it to dedicated storage.', source.relname));
         END IF;
-        EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', source.oid::regclass);
         PERFORM set_config('kameleon.internal', 'on', true);
-        -- another session may have done it meanwhile
-        IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = source.oid AND e.storage_mode = 'shared') THEN
-            PERFORM kameleon.make_dedicated(source.oid, refusal, 'DEDICATE');
-        END IF;
+        BEGIN
+            PERFORM kameleon.lock_alone(source.oid, 'ACCESS EXCLUSIVE');
+            -- another session may have done it meanwhile
+            IF EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = source.oid AND e.storage_mode = 'shared') THEN
+                PERFORM kameleon.make_dedicated(source.oid, refusal, 'DEDICATE');
+            END IF;
+        EXCEPTION WHEN object_in_use THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refusal, DETAIL = SQLERRM,
+                HINT = concat_ws(' ', nullif(hint, ''), 'With no cursor open on the table, and no check of its constraints pending, it would move the table to dedicated storage.');
+        END;
         PERFORM set_config('kameleon.internal', internal, true);
     END LOOP;
 END

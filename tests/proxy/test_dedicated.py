@@ -165,3 +165,65 @@ def test_a_prepared_statement_goes_by_where_its_tables_are(database: Database, k
                 mover.execute(f"CALL kameleon.dematerialize_entity('{table}')".encode())
         for _ in range(2):
             assert session.execute("EXECUTE n").fetchall() == [(False, 2, 3)]
+
+
+def test_several_sessions_find_that_a_table_has_to_be_moved(database: Database) -> None:
+    """Each has PostgreSQL parse its statement first, which locks the table; none may wait for the others' locks."""
+    failures: list[BaseException] = []
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        for number in range(4):
+            session.execute(f"CREATE TABLE t{number} (id int PRIMARY KEY, at point)".encode())
+            session.execute(f"INSERT INTO t{number} SELECT g, point(g, g) FROM generate_series(1, 500) AS g".encode())
+    all_there = threading.Barrier(6)
+
+    def work(worker: int) -> None:
+        try:
+            with psycopg.connect(database.proxied, autocommit=True) as session:
+                for number in range(4):
+                    all_there.wait(60)
+                    session.execute(f"UPDATE t{number} SET at[0] = %s WHERE id = %s".encode(), (7, worker))
+        except BaseException as error:
+            failures.append(error)
+            all_there.abort()
+
+    workers = [threading.Thread(target=work, args=(worker,)) for worker in range(1, 7)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join(60)
+    assert failures == []
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        for number in range(4):
+            assert session.execute(
+                f"SELECT count(*) FROM t{number} WHERE at[0] = 7 AND id < 7".encode()
+            ).fetchone() == (6,)
+
+
+def test_a_table_is_altered_while_others_read_it_through_temporary_views(database: Database) -> None:
+    failures: list[BaseException] = []
+    stop = threading.Event()
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE t (id int PRIMARY KEY, v int)")
+        session.execute("INSERT INTO t VALUES (1, 1)")
+
+        def work() -> None:
+            try:
+                with psycopg.connect(database.proxied, autocommit=True) as reader:
+                    reader.execute("CREATE TEMP VIEW x AS SELECT id, v FROM t")
+                    reader.execute("CREATE TEMP VIEW y AS SELECT id FROM x")
+                    while not stop.is_set():
+                        assert reader.execute("SELECT * FROM y").fetchall() == [(1,)]
+                        reader.execute("UPDATE x SET v = v + 1")
+            except BaseException as error:
+                failures.append(error)
+
+        reader = threading.Thread(target=work)
+        reader.start()
+        try:
+            for number in range(15):
+                session.execute(f"ALTER TABLE t ADD COLUMN c{number} int".encode())
+                session.execute(f"ALTER TABLE t DROP COLUMN c{number}".encode())
+        finally:
+            stop.set()
+            reader.join(60)
+    assert failures == []

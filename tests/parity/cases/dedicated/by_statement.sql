@@ -112,3 +112,36 @@ execute many (3);
 create function add_sets(n int) returns void begin atomic insert into sets values (own_set(n) + 400, 'f'); end;
 select add_sets(2);
 select id, w, k from sets order by k;
+
+-- Several statements in one message, or in one pipeline, of which one moves what others name
+create table several (id int primary key, at point);
+insert into several values (1, '(1,2)');
+create table piped (id int primary key, at point);
+insert into piped values (1, '(1,2)');
+create table begun (id int primary key, at point);
+insert into begun values (1, '(1,2)');
+-- batch
+update several set at[0] = 5 where id = 1; select * from several;
+
+-- batch
+begin; update begun set at[0] = 5 where id = 1; select * from begun; commit;
+
+-- pipeline
+select * from piped;
+update piped set at[0] = 5 where id = 1;
+select * from piped;
+-- sync
+insert into piped values (2, '(3,4)') returning *;
+
+select * from several, begun;
+
+-- A row that was refused is not told of another one
+create table told (id int primary key, v text);
+create table other (id int);
+create view checked as select * from told where id > 0 with check option;
+insert into checked values (-1, 'first');
+create or replace view checked as select * from told where id > 1 with check option;
+insert into checked values (1, 'second');
+create table named (id int primary key, kdb_rows text);
+create view named_so as select id as kdb_row, kdb_rows from named where id > 0 with check option;
+select * from named_so;
