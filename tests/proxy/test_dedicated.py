@@ -205,25 +205,29 @@ def test_a_table_is_altered_while_others_read_it_through_temporary_views(databas
     with psycopg.connect(database.proxied, autocommit=True) as session:
         session.execute("CREATE TABLE t (id int PRIMARY KEY, v int)")
         session.execute("INSERT INTO t VALUES (1, 1)")
+        readers = [psycopg.connect(database.proxied, autocommit=True) for _ in range(3)]
+        for reader in readers:
+            reader.execute("CREATE TEMP VIEW x AS SELECT id, v FROM t")
+            reader.execute("CREATE TEMP VIEW y AS SELECT id FROM x")
 
-        def work() -> None:
+        def work(reader: psycopg.Connection[Any]) -> None:
             try:
-                with psycopg.connect(database.proxied, autocommit=True) as reader:
-                    reader.execute("CREATE TEMP VIEW x AS SELECT id, v FROM t")
-                    reader.execute("CREATE TEMP VIEW y AS SELECT id FROM x")
+                with reader:
                     while not stop.is_set():
                         assert reader.execute("SELECT * FROM y").fetchall() == [(1,)]
                         reader.execute("UPDATE x SET v = v + 1")
             except BaseException as error:
                 failures.append(error)
 
-        reader = threading.Thread(target=work)
-        reader.start()
+        workers = [threading.Thread(target=work, args=(reader,)) for reader in readers]
+        for worker in workers:
+            worker.start()
         try:
-            for number in range(15):
+            for number in range(25):
                 session.execute(f"ALTER TABLE t ADD COLUMN c{number} int".encode())
                 session.execute(f"ALTER TABLE t DROP COLUMN c{number}".encode())
         finally:
             stop.set()
-            reader.join(60)
+            for worker in workers:
+                worker.join(60)
     assert failures == []
