@@ -691,8 +691,12 @@ BEGIN
         FROM kameleon.kdb_field_definitions f JOIN kameleon.kdb_entity_definitions e USING (entity_id)
         JOIN pg_attribute a ON a.attrelid = e.relid AND a.attnum = f.attnum
         WHERE f.entity_id = entity AND NOT f.dropped GROUP BY a.attrelid;
-        EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L',
-                       own_name, format('BEGIN RETURN %s; END', row_text));
+        BEGIN
+            EXECUTE format('CREATE FUNCTION kameleon.%I(jsonb) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS %L',
+                           own_name, format('BEGIN RETURN %s; END', row_text));
+        EXCEPTION WHEN unique_violation OR duplicate_function THEN
+            NULL;  -- another session has made it, for a view of its own
+        END;
     END IF;
     RETURN own_name;
 END

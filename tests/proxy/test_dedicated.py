@@ -199,6 +199,32 @@ def test_several_sessions_find_that_a_table_has_to_be_moved(database: Database) 
             ).fetchone() == (6,)
 
 
+def test_sessions_make_views_over_a_table_at_the_same_time(database: Database) -> None:
+    failures: list[BaseException] = []
+    all_there = threading.Barrier(3)
+
+    def work() -> None:
+        try:
+            with psycopg.connect(database.proxied, autocommit=True) as session:
+                for number in range(8):
+                    all_there.wait(60)
+                    session.execute(f"CREATE TEMP VIEW v{number} AS SELECT id FROM t{number} WHERE id > 0".encode())
+                    session.execute(f"UPDATE v{number} SET id = id".encode())
+        except BaseException as error:
+            failures.append(error)
+            all_there.abort()
+
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        for number in range(8):
+            session.execute(f"CREATE TABLE t{number} (id int)".encode())
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert failures == []
+
+
 def test_a_table_is_altered_while_others_read_it_through_temporary_views(database: Database) -> None:
     failures: list[BaseException] = []
     stop = threading.Event()
