@@ -121,8 +121,10 @@ class Pair:
             yield Difference(where, step.sql, [f"refused with {step.refused} and a hint"], lines)
 
 
-#: Of several objects that depend on a column PostgreSQL tells one: whichever its catalog happens to have first.
-_FIRST_DEPENDENT = re.compile(r"(message='cannot alter type of a column used )[^']*', detail='[^']*'")
+#: Of several objects that depend on a column or type PostgreSQL tells one: whichever its catalog happens to have first.
+_FIRST_DEPENDENT = re.compile(
+    r"""(message='cannot alter type (?:of a column used |"[^"]*" because column ))[^']*'(?:, detail='[^']*')?"""
+)
 
 
 def flatten(exchanges: list[list[str]]) -> list[str]:
