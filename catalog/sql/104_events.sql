@@ -470,7 +470,7 @@ BEGIN
             PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
         ELSIF command.object_type IN ('function', 'procedure') THEN
             PERFORM kameleon.follow_routine(command.objid, command.command_tag);
-        ELSIF command.command_tag LIKE '%PUBLICATION' THEN
+        ELSIF command.command_tag LIKE '%PUBLICATION' OR command.command_tag = 'CREATE CAST' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);
         ELSIF command.command_tag = 'ALTER DOMAIN' THEN
             PERFORM kameleon.follow_domain(command.objid, command.command_tag);

@@ -53,6 +53,7 @@ BEGIN
                      JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
             THEN 'the input function of a column''s type is not written in C'
+        WHEN EXISTS (SELECT FROM pg_cast k WHERE k.castsource = c.reltype) THEN 'there is a cast of its rows'
         END
     FROM pg_class c WHERE c.oid = relation);
 END
@@ -95,6 +96,8 @@ BEGIN
         WHERE r.ev_class = ANY (views) AND r.rulename = '_RETURN' AND kameleon.reads_alone(r.ev_action::text, relation)
         UNION ALL
         SELECT format('view "%s" has column privileges', c.relname) FROM pg_class c WHERE c.oid = ANY (views) AND kameleon.has_column_privileges(c.oid)
+        UNION ALL
+        SELECT format('there is a cast of the rows of view "%s"', c.relname) FROM pg_class c JOIN pg_cast k ON k.castsource = c.reltype WHERE c.oid = ANY (views)
         LIMIT 1);
 END
 $$;
@@ -178,6 +181,9 @@ BEGIN
     PERFORM kameleon.dedicate_behind(c.oid, format('view "%s" has column privileges', c.relname))
     FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid
     WHERE d.base_relid IS NOT NULL AND kameleon.has_column_privileges(c.oid);
+    PERFORM kameleon.dedicate_behind(c.oid, format('there is a cast of the rows of view "%s"', c.relname))
+    FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid
+    WHERE c.relkind = 'v' AND EXISTS (SELECT FROM pg_cast k WHERE k.castsource = c.reltype);
 END
 $$;
 

@@ -150,5 +150,6 @@ update fresh f set c = fresh.a;
 rollback to s;
 update fresh set c = 1;
 rollback to s;
+-- only: 17
 merge into fresh f using (values (1)) v (a) on f.a = v.a when matched then update set f.b = 'z';
 rollback;

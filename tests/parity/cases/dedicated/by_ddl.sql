@@ -497,3 +497,16 @@ create table no_voids (a int, b int) inherits (voids);
 select conrelid::regclass, convalidated, conislocal, coninhcount from pg_constraint where conname = 'there' order by conrelid::regclass::text;
 -- only: 18
 select * from voids;
+
+-- A client's own cast of whole rows
+create table cast_rows (id int primary key, name text);
+insert into cast_rows values (1, 'one'), (2, 'two');
+create function text_of(cast_rows) returns text language sql immutable as $$ select ($1).id || ':' || ($1).name $$;
+create cast (cast_rows as text) with function text_of(cast_rows);
+select c::text, cast(c as text) from cast_rows c order by id;
+create table seen_rows (id int, v text);
+insert into seen_rows values (1, 'x');
+create view over_seen as select id from seen_rows;
+create function text_of(over_seen) returns text language sql immutable as $$ select 'view ' || ($1).id $$;
+create cast (over_seen as text) with function text_of(over_seen);
+select o::text from over_seen o;

@@ -69,8 +69,5 @@ select cats(t order by id) from t;
 create aggregate total (numeric) (sfunc = numeric_add, stype = numeric, initcond = '0');
 select total(n) from t;
 select total(n) over (order by id) from t order by id;
-create function text_of(t) returns text language sql immutable as $$ select ($1).id || ':' || ($1).name $$;
-create cast (t as text) with function text_of(t);
-select t::text, cast(t as text) from t order by id;
 create function longer(t) returns boolean language sql stable as $$ select length(($1).name) > 3 $$;
 select id, t.longer from t where t.longer order by id;
