@@ -10,6 +10,7 @@ first.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -35,6 +36,12 @@ from rewriter.statements import Kind, classify
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
 #: Statements in which a system catalog is read through a view of ours. Not DDL: what it makes would depend on the view.
 _READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
+#: What keeps the rows of a query, and not the query.
+_KEEPS_ANSWER = re.compile(
+    r"\s*(?:INSERT\s+INTO\s+(?!pg_|information_schema\b)"
+    r"|CREATE\s+(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED)\s+)*TABLE\b[^;]*\bAS\b)",
+    re.IGNORECASE,
+)
 #: The catalogs that show statements' texts, and the prelude of their queries: the proxy puts the texts in its place.
 _SHOWING_TEXTS = frozenset(("pg_prepared_statements", "pg_cursors"))
 TELL_TEXTS = "SELECT what the client wrote"
@@ -110,7 +117,7 @@ class QueryRouter:
         calls = kind in _CALLERS and not names_within.isdisjoint(STORAGE_FUNCTIONS)
         if not named and not calls and not _concerns_all(kind, names_within):
             return Routed(kind)
-        if kind in _READERS and not named.isdisjoint(self._snapshot.catalogs):
+        if not named.isdisjoint(self._snapshot.catalogs) and (kind in _READERS or _KEEPS_ANSWER.match(sql) is not None):
             try:
                 resolver = Resolver(self._snapshot, self._names, reads_catalogs=True)
                 routed = _route(sql, kind, named, resolver, self._standard_conforming_strings)

@@ -61,3 +61,12 @@ select name, setting from pg_settings where name = 'server_encoding';
 -- What tools take for tables that are in no model, and would drop.
 select schemaname, tablename from pg_catalog.pg_tables where schemaname !~ '^pg_' and schemaname <> 'information_schema' order by 1, 2;
 select schemaname, relname from pg_stat_user_tables order by 1, 2;
+
+-- What is kept of a catalog's rows
+create table kept_relations as select relname, relkind from pg_class where relkind in ('r', 'v', 'i') and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast', 'kameleon');
+select * from kept_relations where relname like 'kdb%' or relname like '%kept%' order by 1;
+insert into kept_relations select relname, relkind from pg_class where relname like 'kdb%' or relname = 'kept_relations';
+select * from kept_relations where relname like 'kdb%' or relname like '%kept%' order by 1;
+create temp table kept_names as select tablename from pg_tables where schemaname in ('kameleon', 'public') and tablename like '%k%d%b%';
+select * from kept_names order by 1;
+drop table kept_relations, kept_names;
