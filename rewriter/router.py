@@ -36,9 +36,9 @@ from rewriter.statements import Kind, classify
 _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.MERGE))
 #: Statements in which a system catalog is read through a view of ours. Not DDL: what it makes would depend on the view.
 _READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
-#: What keeps the rows of a query, and not the query.
+#: What keeps the rows of a query, and not the query, or writes by them; but not to a catalog.
 _KEEPS_ANSWER = re.compile(
-    r"\s*(?:INSERT\s+INTO\s+(?!pg_|information_schema\b)"
+    r"\s*(?:(?:INSERT\s+INTO|MERGE\s+INTO|(?:UPDATE|DELETE\s+FROM)(?:\s+ONLY)?)\s+(?!\"?pg_|\"?information_schema\b)"
     r"|CREATE\s+(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED)\s+)*TABLE\b[^;]*\bAS\b)",
     re.IGNORECASE,
 )

@@ -69,4 +69,6 @@ insert into kept_relations select relname, relkind from pg_class where relname l
 select * from kept_relations where relname like 'kdb%' or relname like '%kept%' order by 1;
 create temp table kept_names as select tablename from pg_tables where schemaname in ('kameleon', 'public') and tablename like '%k%d%b%';
 select * from kept_names order by 1;
+update kept_relations set relkind = 'x' where (select count(*) from pg_class where relname like 'kdb%') > 0 returning *;
+delete from kept_relations where exists (select from pg_class c where c.relname like 'kdb%') returning *;
 drop table kept_relations, kept_names;
