@@ -73,7 +73,7 @@ class Again(NamedTuple):
     statement: Statement
     messages: list[tuple[Asked, bytes]]
     answered: int
-    #: False: it ended with Flush, and the client's Sync comes later.
+    #: False: the client's Sync comes later.
     is_synced: bool = True
 
 
@@ -142,26 +142,29 @@ def of_cycle(cycle: Cycle, statement: Statement, discarded: list[Owed], is_synce
         return None
     messages: list[tuple[Asked, bytes]] = []
     data, position = cycle
-    while len(data) - position >= HEADER_SIZE:
+    is_ended = False
+    while len(data) - position >= HEADER_SIZE and not is_ended:
         kind = data[position]
         after = _end(data, position)
+        if after > len(data):
+            break
         message = data[position:after]
-        if kind == Frontend.SYNC or (kind == Frontend.FLUSH and after == len(data)):
-            answered = len(messages) - sum(entry.unanswered for entry in discarded)
-            if answered < 0 or any(asked is Asked.EXECUTE for asked, _ in messages[:answered]):
-                return None
-            if is_synced is not (kind == Frontend.SYNC):
-                return None
-            # behind a Flush more may have come, in another chunk
-            if not is_synced and [entry.asked for entry in discarded] != [asked for asked, _ in messages[answered:]]:
-                return None
-            return Again(statement, messages, answered, is_synced)
-        asked = _about(statement.name, kind, message[HEADER_SIZE:])
-        if asked is None:
+        is_ended = kind == Frontend.SYNC or (kind == Frontend.FLUSH and after == len(data))
+        if is_ended and is_synced is not (kind == Frontend.SYNC):
             return None
-        messages.append((asked, message))
+        if not is_ended:
+            asked = _about(statement.name, kind, message[HEADER_SIZE:])
+            if asked is None:
+                return None
+            messages.append((asked, message))
         position = after
-    return None
+    answered = len(messages) - sum(entry.unanswered for entry in discarded)
+    if answered < 0 or any(asked is Asked.EXECUTE for asked, _ in messages[:answered]):
+        return None
+    # without Sync, more may have come in another chunk; or not even Flush has come, and no more than these
+    if not is_synced and [entry.asked for entry in discarded] != [asked for asked, _ in messages[answered:]]:
+        return None
+    return Again(statement, messages, answered, is_synced)
 
 
 def _about(name: bytes, kind: int, body: bytes) -> Asked | None:

@@ -368,6 +368,33 @@ def test_a_cycle_whose_sync_comes_later_is_tried_again():
     assert script.relay.is_idle
 
 
+@pytest.mark.parametrize("part", [b"", FLUSH[:3]])
+def test_a_cycle_that_fails_before_its_flush_comes(part: bytes):
+    """libpq's pipelines ask for the answers only when they want them."""
+    script = playbook(entity()).client(*PREPARED[:-1], part).to_upstream(Parse(b"s", INSERT_3), *PREPARED[1:-1])
+    script.upstream(GONE).to_client().client(FLUSH[len(part) :]).to_upstream(SYNC).upstream(READY).to_client()
+    script.refreshed(entity(generation=4)).to_upstream(question()).upstream(answer())
+    script.to_upstream(Close(STATEMENT, b"s"), Parse(b"s", INSERT_4), *PREPARED[1:], FLUSH)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.to_client(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
+    script.client(*CALLED).to_upstream(*CALLED).upstream(BIND_COMPLETE, done("INSERT 0 1"), READY)
+    script.to_client(BIND_COMPLETE, done("INSERT 0 1"), READY)
+    assert script.relay.is_idle
+
+
+def test_a_begin_and_the_first_of_its_transaction_that_fails_before_its_flush_comes():
+    begin: list[Message] = [Parse(b"", b"BEGIN"), Bind(b"", b""), Execute(b"")]
+    sent: list[Message] = [Parse(b"", INSERT), Bind(b"", b""), Execute(b"")]
+    script = playbook(entity()).client(*begin).client(*sent).upstream(*BEGUN, GONE).to_client(*BEGUN)
+    script.client(FLUSH)
+    script._sent_to_upstream.clear()
+    script.upstream(FAILED, done("ROLLBACK"), READY, done("BEGIN"), IN_TRANSACTION).refreshed(entity(generation=4))
+    script.to_upstream(Query(b"ROLLBACK"), Query(b"BEGIN"), question(end=FLUSH)).upstream(answer(ready=None))
+    script.to_upstream(Close(STATEMENT, b""), Parse(b"", INSERT_4), *sent[1:], FLUSH, FLUSH)
+    script.upstream(CLOSE_COMPLETE, PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"))
+    script.to_client(PARSE_COMPLETE, BIND_COMPLETE, done("INSERT 0 1"))
+
+
 def test_what_follows_such_a_cycle_is_tried_again():
     script = playbook(entity()).client(*PREPARED).upstream(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
     script.to_upstream(Parse(b"s", INSERT_3), *PREPARED[1:]).to_client(PARSE_COMPLETE, NO_PARAMETERS, NO_DATA)
