@@ -351,8 +351,8 @@ def test_not_a_cycle_whose_rows_have_been_shown():
     _nothing_sent_again(script)
 
 
-PREPARED = [Parse(b"s", INSERT), Describe(STATEMENT, b"s"), FLUSH]
-CALLED = [Bind(b"", b"s"), Execute(b""), SYNC]
+PREPARED: list[Message] = [Parse(b"s", INSERT), Describe(STATEMENT, b"s"), FLUSH]
+CALLED: list[Message] = [Bind(b"", b"s"), Execute(b""), SYNC]
 
 
 def test_a_cycle_whose_sync_comes_later_is_tried_again():
@@ -382,7 +382,7 @@ def test_a_cycle_that_fails_before_its_flush_comes(part: bytes):
     assert script.relay.is_idle
 
 
-def test_a_begin_and_the_first_of_its_transaction_that_fails_before_its_flush_comes():
+def test_a_begin_and_the_first_of_its_transaction_that_fails_before_its_flush_comes() -> None:
     begin: list[Message] = [Parse(b"", b"BEGIN"), Bind(b"", b""), Execute(b"")]
     sent: list[Message] = [Parse(b"", INSERT), Bind(b"", b""), Execute(b"")]
     script = playbook(entity()).client(*begin).client(*sent).upstream(*BEGUN, GONE).to_client(*BEGUN)
