@@ -122,6 +122,7 @@ async def _run_files(connection: asyncpg.Connection[Any]) -> None:
     if stale:
         # an entity's views and triggers are made by these functions
         await connection.execute(REBUILD)
+        await connection.execute("SELECT kameleon.follow_catalogs()")
         await connection.execute(
             "SELECT kameleon.sync_foreign_keys(array_agg(e.entity_id)) FROM kameleon.kdb_entity_definitions e"
         )

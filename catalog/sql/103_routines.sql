@@ -1,4 +1,4 @@
--- Routines with a body in standard SQL (RETURN, BEGIN ATOMIC) that read entities. Re-created on every install.
+-- Routines with a body in standard SQL (RETURN, BEGIN ATOMIC) that read entities, or system catalogs that are shown without what is ours. Re-created on every install.
 --
 -- PostgreSQL keeps such a body parsed, with relations by their numbers: whatever calls the routine, a query, a view, a
 -- default, another routine, past the proxy too, need not be rewritten if the body is. So beside the routine stands its
@@ -29,10 +29,14 @@ DECLARE
     body text := kameleon.written_body(routine)::text;
 BEGIN
     RETURN QUERY
-    SELECT s.oid, body !~ format(':relid %s (:inh \w+ )?:relkind . :rellockmode [^12]', s.oid)
-    FROM (SELECT DISTINCT d.refobjid FROM pg_depend d
-          WHERE d.classid = 'pg_proc'::regclass AND d.objid = routine AND d.refclassid = 'pg_class'::regclass) AS s (oid)
-    WHERE body LIKE format('%%:relid %s %%', s.oid);
+    SELECT r.oid, r.only_reads
+    FROM (SELECT s.oid, s.is_catalog, body !~ format(':relid %s (:inh \w+ )?:relkind . :rellockmode [^12]', s.oid) AS only_reads
+          FROM (SELECT d.refobjid, false FROM pg_depend d
+                WHERE d.classid = 'pg_proc'::regclass AND d.objid = routine AND d.refclassid = 'pg_class'::regclass
+                UNION SELECT c.relid, true FROM kameleon.catalogs_in(body) AS c (relid)) AS s (oid, is_catalog)
+          WHERE body LIKE format('%%:relid %s %%', s.oid)) AS r
+    -- what is written to is the catalog itself
+    WHERE r.only_reads OR NOT r.is_catalog;
 END
 $$;
 
@@ -112,7 +116,9 @@ BEGIN
         FROM (SELECT e.entity_id AS number, kameleon.entity_json(e.entity_id)::jsonb || '{"views": null, "moved_by": null}' AS definition
               FROM kameleon.kdb_entity_definitions e WHERE e.relid = ANY (sources)
               UNION ALL
-              SELECT d.view_id, kameleon.view_json(d.view_id)::jsonb FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (sources)) AS n));
+              SELECT d.view_id, kameleon.view_json(d.view_id)::jsonb FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (sources)
+              UNION ALL
+              SELECT c.number, kameleon.shown_catalog_json(c.number, c.relid)::jsonb FROM kameleon.kdb_shown_catalogs c WHERE c.relid = ANY (sources)) AS n));
     hash := encode(sha256(convert_to(asked, 'UTF8')), 'hex');
     LOOP
         SELECT r.body, r.problem INTO body, problem FROM kameleon.answer_to(hash) AS r;
@@ -206,6 +212,11 @@ BEGIN
     FROM kameleon.routine_sources(routine) AS s WHERE kameleon.stand_in(s.relid) IS NOT NULL;
     IF cardinality(sources) > 0 THEN
         problem := kameleon.make_twin(routine, sources, cardinality(written) > 0);
+    END IF;
+    IF problem IS NOT NULL AND sources && ARRAY(SELECT c.relid FROM kameleon.kdb_shown_catalogs c) THEN
+        -- what cannot be said of our views is left to be said of the catalogs themselves
+        sources := ARRAY(SELECT s.oid FROM unnest(sources) AS s (oid) WHERE NOT EXISTS (SELECT FROM kameleon.kdb_shown_catalogs c WHERE c.relid = s.oid));
+        problem := CASE WHEN cardinality(sources) > 0 THEN kameleon.make_twin(routine, sources, cardinality(written) > 0) END;
     END IF;
     IF problem IS NOT NULL THEN
         PERFORM kameleon.dedicate_bound(routine, CASE cardinality(written) WHEN 0 THEN sources ELSE written END, problem, tag);

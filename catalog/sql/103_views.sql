@@ -1,4 +1,4 @@
--- Views that users make over entities. Re-created on every install.
+-- Views that users make over entities, or over system catalogs that are shown without what is ours. Re-created on every install.
 --
 -- A view stands in PostgreSQL's catalogs just as its CREATE VIEW said, over the shells. Beside it stands its *shadow*,
 -- kdb_read_<number>, the same query over the entities' read views and other views' shadows, and where the view can be
@@ -18,7 +18,9 @@ BEGIN
     SELECT c.oid FROM kameleon.kdb_view_definitions d
     JOIN pg_class v ON v.oid = d.relid AND v.relkind = 'v'
     JOIN pg_class c ON c.relnamespace IN ('kameleon'::regnamespace, v.relnamespace) AND c.relname = 'kdb_read_' || d.view_id
-    WHERE d.relid = relation);
+    WHERE d.relid = relation
+    UNION ALL
+    SELECT to_regclass(format('kameleon.kdb_read_%s', s.number)) FROM kameleon.kdb_shown_catalogs s WHERE s.relid = relation);
 END
 $$;
 
@@ -50,11 +52,23 @@ $$;
 CREATE OR REPLACE FUNCTION kameleon.view_sources(view_oid oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT DISTINCT d.refobjid
+    RETURN QUERY SELECT d.refobjid
     FROM pg_rewrite r
     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+    WHERE r.ev_class = view_oid AND r.rulename = '_RETURN'
+    UNION
+    SELECT s.relid FROM pg_rewrite r, kameleon.catalogs_in(r.ev_action::text) AS s (relid)
     WHERE r.ev_class = view_oid AND r.rulename = '_RETURN';
+END
+$$;
+
+-- The system catalogs that a parsed query reads and that are shown without what is ours: nothing is said to depend on those.
+CREATE OR REPLACE FUNCTION kameleon.catalogs_in(query text) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT s.relid FROM regexp_matches(query, ':relid (\d+) ', 'g') AS r (found)
+    JOIN kameleon.kdb_shown_catalogs s ON s.relid = r.found[1]::oid;
 END
 $$;
 
@@ -153,11 +167,12 @@ DECLARE
     other_names text[] := ARRAY(SELECT r.oid::regclass::text FROM unnest(stand_ins) WITH ORDINALITY AS r (oid, position) ORDER BY r.position);
 BEGIN
     BEGIN
-        FOR i IN 1 .. cardinality(relations) LOOP
-            SELECT c.relname, c.relnamespace INTO STRICT name FROM pg_class c WHERE c.oid = stand_ins[i];
-            UPDATE pg_class SET relname = 'kdb_aside_' || oid WHERE oid = stand_ins[i];
-            UPDATE pg_class SET relname = name.relname, relnamespace = name.relnamespace WHERE oid = relations[i];
-        END LOOP;
+        SELECT array_agg(c.relname ORDER BY r.position) AS names, array_agg(c.relnamespace ORDER BY r.position) AS schemas INTO name
+        FROM unnest(stand_ins) WITH ORDINALITY AS r (oid, position) JOIN pg_class c ON c.oid = r.oid;
+        UPDATE pg_class SET relname = 'kdb_aside_' || oid WHERE oid = ANY (stand_ins);
+        -- all at once: these very catalogs may be among them
+        UPDATE pg_class c SET relname = r.relname, relnamespace = r.relnamespace
+        FROM unnest(relations, name.names, name.schemas) AS r (oid, relname, relnamespace) WHERE c.oid = r.oid;
         IF printer = 'pg_get_function_sqlbody' THEN
             UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed AND pronamespace <> 'kameleon'::regnamespace;
         END IF;
@@ -189,10 +204,12 @@ BEGIN
 END
 $$;
 
--- The stand-ins of sources, of entities those that have system columns.
+-- The stand-ins of sources, of entities and catalogs those that have system columns.
 CREATE OR REPLACE FUNCTION kameleon.with_system_columns(sources oid[], stand_ins oid[]) RETURNS oid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ARRAY(SELECT coalesce((SELECT kameleon.write_stand_in(e.relid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = s.source), s.stand_in)
+    SELECT ARRAY(SELECT coalesce((SELECT kameleon.write_stand_in(e.relid) FROM kameleon.kdb_entity_definitions e WHERE e.relid = s.source),
+                                 (SELECT to_regclass(format('kameleon.kdb_write_%s_0', c.number)) FROM kameleon.kdb_shown_catalogs c WHERE c.relid = s.source),
+                                 s.stand_in)
                  FROM unnest(sources, stand_ins) WITH ORDINALITY AS s (source, stand_in, position) ORDER BY s.position)
 $$;
 
@@ -247,30 +264,68 @@ BEGIN
 END
 $$;
 
--- Makes a view's shadows anew; a view that reads no shared entity (any more) has none. Returns why not, if it could not.
+CREATE OR REPLACE FUNCTION kameleon.forget_view(view_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    number int;
+BEGIN
+    DELETE FROM kameleon.kdb_view_definitions WHERE relid = view_oid RETURNING view_id INTO number;
+    IF FOUND THEN
+        PERFORM kameleon.notify_session(number::text);
+    END IF;
+END
+$$;
+
+-- Returns why not, if it could not.
+CREATE OR REPLACE FUNCTION kameleon.make_read_shadow(view_oid oid, shadow text, columns text, options text, sources oid[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
+DECLARE
+    stand_ins oid[] := ARRAY(SELECT kameleon.stand_in(s.oid) FROM unnest(sources) WITH ORDINALITY AS s (oid, position) ORDER BY s.position);
+    differing text;
+    problem text;
+BEGIN
+    BEGIN
+        BEGIN
+            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, options, kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins));
+        EXCEPTION WHEN undefined_column THEN
+            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, options,
+                           kameleon.query_over('pg_get_viewdef', view_oid, sources, kameleon.with_system_columns(sources, stand_ins)));
+        END;
+    EXCEPTION
+        WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
+            RAISE;
+        WHEN OTHERS THEN
+            problem := SQLERRM;
+    END;
+    SELECT string_agg(quote_ident(v.attname), ', ') INTO differing
+    FROM pg_attribute v LEFT JOIN pg_attribute s ON s.attrelid = to_regclass(shadow) AND s.attnum > 0 AND s.attname = v.attname
+    WHERE v.attrelid = view_oid AND v.attnum > 0 AND NOT v.attisdropped
+      AND (v.atttypid, v.atttypmod, v.attcollation) IS DISTINCT FROM (s.atttypid, s.atttypmod, s.attcollation);
+    IF differing IS NOT NULL AND to_regclass(shadow) IS NOT NULL THEN
+        EXECUTE format('DROP VIEW %s', shadow);
+    END IF;
+    RETURN coalesce(problem, differing || ' would be of another type');
+END
+$$;
+
+-- Makes a view's shadows anew; a view that reads no shared entity nor catalog (any more) has none. Returns why not, if it could not.
 DROP FUNCTION IF EXISTS kameleon.make_shadow(oid);
 CREATE FUNCTION kameleon.make_shadow(view_oid oid) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     relation pg_class;
     sources oid[];
-    stand_ins oid[];
     number int;
     shadow text;
     columns text;
     options text;
-    differing text;
     problem text;
 BEGIN
     SELECT c.* INTO relation FROM pg_class c WHERE c.oid = view_oid;
-    SELECT array_agg(s.oid), array_agg(kameleon.stand_in(s.oid)) INTO sources, stand_ins
-    FROM kameleon.view_sources(view_oid) AS s (oid) WHERE kameleon.stand_in(s.oid) IS NOT NULL;
+    sources := ARRAY(SELECT s.oid FROM kameleon.view_sources(view_oid) AS s (oid) WHERE kameleon.stand_in(s.oid) IS NOT NULL);
     SELECT d.view_id INTO number FROM kameleon.kdb_view_definitions d WHERE d.relid = view_oid;
-    IF sources IS NULL OR relation.oid IS NULL THEN
-        IF number IS NOT NULL THEN
-            DELETE FROM kameleon.kdb_view_definitions WHERE relid = view_oid;
-            PERFORM kameleon.notify_session(number::text);
-        END IF;
+    IF cardinality(sources) = 0 OR relation.oid IS NULL THEN
+        PERFORM kameleon.forget_view(view_oid);
         RETURN NULL;
     END IF;
     IF number IS NULL THEN
@@ -285,33 +340,22 @@ BEGIN
     FROM pg_attribute a WHERE a.attrelid = view_oid AND a.attnum > 0 AND NOT a.attisdropped;
     SELECT ' WITH (' || string_agg(o, ', ') || ')' INTO options
     FROM unnest(relation.reloptions) AS o WHERE relation.relkind = 'v' AND o !~ '^check_option=';
-    BEGIN
-        BEGIN
-            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''), kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins));
-        EXCEPTION WHEN undefined_column THEN
-            -- system columns, which the entities' write views have
-            EXECUTE format('CREATE VIEW %s (%s)%s AS %s', shadow, columns, coalesce(options, ''),
-                           kameleon.query_over('pg_get_viewdef', view_oid, sources, kameleon.with_system_columns(sources, stand_ins)));
-        END;
-    EXCEPTION
-        WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
-            RAISE;
-        WHEN OTHERS THEN
-            problem := SQLERRM;
-    END;
-    SELECT string_agg(quote_ident(v.attname), ', ') INTO differing
-    FROM pg_attribute v LEFT JOIN pg_attribute s ON s.attrelid = to_regclass(shadow) AND s.attnum > 0 AND s.attname = v.attname
-    WHERE v.attrelid = view_oid AND v.attnum > 0 AND NOT v.attisdropped
-      AND (v.atttypid, v.atttypmod, v.attcollation) IS DISTINCT FROM (s.atttypid, s.atttypmod, s.attcollation);
-    IF problem IS NOT NULL OR differing IS NOT NULL THEN
-        IF to_regclass(shadow) IS NOT NULL THEN
-            EXECUTE format('DROP VIEW %s', shadow);
+    problem := kameleon.make_read_shadow(view_oid, shadow, columns, coalesce(options, ''), sources);
+    IF problem IS NOT NULL AND sources && ARRAY(SELECT c.relid FROM kameleon.kdb_shown_catalogs c) THEN
+        -- what cannot be said of our views is left to be said of the catalogs themselves
+        sources := ARRAY(SELECT s.oid FROM unnest(sources) AS s (oid) WHERE NOT EXISTS (SELECT FROM kameleon.kdb_shown_catalogs c WHERE c.relid = s.oid));
+        IF cardinality(sources) = 0 THEN
+            PERFORM kameleon.forget_view(view_oid);
+            RETURN NULL;
         END IF;
-        RETURN format('view "%s" cannot read documents: %s', relation.relname, coalesce(problem, format('%s would be of another type', differing)));
+        problem := kameleon.make_read_shadow(view_oid, shadow, columns, coalesce(options, ''), sources);
+    END IF;
+    IF problem IS NOT NULL THEN
+        RETURN format('view "%s" cannot read documents: %s', relation.relname, problem);
     END IF;
     PERFORM kameleon.sync_shadow_privileges(view_oid, shadow::regclass);
     PERFORM kameleon.depend_on_view(shadow::regclass);
-    PERFORM kameleon.make_write_shadow(view_oid, columns, sources, stand_ins);
+    PERFORM kameleon.make_write_shadow(view_oid, columns, sources);
     IF relation.relpersistence = 't' AND relation.relnamespace <> pg_my_temp_schema() THEN
         -- its session hears of the entity that it reads
         PERFORM kameleon.hand_over_shadows(number, relation.relnamespace);
@@ -414,7 +458,8 @@ $$;
 
 -- INSERT, UPDATE and DELETE assign kdb_rec, kdb_keys and so on, as for an entity's write view. Where the view is over a table
 -- that keeps its own rows, and only reads documents besides, they assign its columns: then `base_relid` is NULL.
-CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, columns text, sources oid[], stand_ins oid[]) RETURNS void
+DROP FUNCTION IF EXISTS kameleon.make_write_shadow(oid, text, oid[], oid[]);
+CREATE OR REPLACE FUNCTION kameleon.make_write_shadow(view_oid oid, columns text, sources oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 DECLARE
     base oid := kameleon.view_base(view_oid);
@@ -423,6 +468,7 @@ DECLARE
     is_plain boolean;
     columns_written int2[];
     number int := (SELECT d.view_id FROM kameleon.kdb_view_definitions d WHERE d.relid = view_oid);
+    stand_ins oid[] := ARRAY(SELECT kameleon.stand_in(s.oid) FROM unnest(sources) WITH ORDINALITY AS s (oid, position) ORDER BY s.position);
     shadow text;
     query text;
     row_text text;
@@ -540,6 +586,32 @@ BEGIN
     PERFORM kameleon.drop_shadows(ARRAY(SELECT d.relid FROM kameleon.kdb_view_definitions d WHERE d.relid = ANY (dropped) ORDER BY d.view_id));
     FOR number IN DELETE FROM kameleon.kdb_view_definitions WHERE relid = ANY (dropped) RETURNING view_id LOOP
         PERFORM kameleon.notify_session(number::text);
+    END LOOP;
+END
+$$;
+
+-- On install: the views and routines over system catalogs, whose views of ours are new.
+CREATE OR REPLACE FUNCTION kameleon.follow_catalogs() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    views oid[] := ARRAY(SELECT r.ev_class FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+                         WHERE r.ev_class >= 16384 AND r.rulename = '_RETURN' AND c.relnamespace <> 'kameleon'::regnamespace AND c.relname !~ '^kdb_(read|write)_[0-9]'
+                           AND EXISTS (SELECT FROM kameleon.catalogs_in(r.ev_action::text))
+                         ORDER BY r.ev_class);
+    routine oid;
+BEGIN
+    views := views || kameleon.views_over(views);
+    -- each once, behind all that it reads
+    views := ARRAY(SELECT v.oid FROM unnest(views) WITH ORDINALITY AS v (oid, position) GROUP BY v.oid ORDER BY max(v.position));
+    PERFORM kameleon.drop_shadows(views);
+    PERFORM kameleon.make_shadows(views);
+    PERFORM kameleon.make_bodies(views);
+    FOR routine IN
+        SELECT p.oid FROM pg_proc p
+        WHERE p.oid >= 16384 AND p.prosqlbody IS NOT NULL AND p.pronamespace <> 'kameleon'::regnamespace
+          AND EXISTS (SELECT FROM kameleon.catalogs_in(kameleon.written_body(p.oid)::text))
+    LOOP
+        PERFORM kameleon.make_body(routine);
     END LOOP;
 END
 $$;

@@ -62,9 +62,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ('pg_catalog.pg_class', $c$CASE shown.relnamespace
                 WHEN $kameleon THEN shown.relkind IN ('r', 'v') AND NOT $is_storage(shown.relname) AND NOT $is_dump
                 WHEN 'pg_toast'::regnamespace THEN NOT $toasts(shown.relname)
-                ELSE true END$c$, NULL),
+                -- what a temporary view is read through is in its schema
+                ELSE shown.relpersistence <> 't' OR shown.relname !~ '^kdb_(read|write)_\d' END$c$, NULL),
             ('pg_catalog.pg_namespace', $c$shown.nspname <> 'kameleon' OR NOT $is_dump$c$, NULL),
-            ('pg_catalog.pg_type', $c$shown.typnamespace <> $kameleon OR NOT ($is_storage(shown.typname) OR $is_dump)$c$, NULL),
+            ('pg_catalog.pg_type', $c$CASE shown.typnamespace WHEN $kameleon THEN NOT ($is_storage(shown.typname) OR $is_dump)
+                ELSE shown.typname !~ '^_?kdb_(read|write)_\d' OR shown.typnamespace::regnamespace::text NOT LIKE 'pg\_temp\_%' END$c$, NULL),
             -- what is there to be called by people has a comment
             ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (shown.proname NOT LIKE 'kdb\_%' AND kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
             ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR shown.conname LIKE 'kdb\_%' OR $hides(shown.conrelid))$c$, NULL),
@@ -120,7 +122,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     -- those that tell of relations or types by schema and name
     SELECT (2000000099 + row_number() OVER ())::int, c.catalog::regclass,
-           kameleon.spelt_out(format('NOT (shown.%I = %L AND $is_storage(shown.%I))', c.schema_column, 'kameleon', c.name_column)), NULL
+           kameleon.spelt_out(format('NOT (shown.%1$I = %3$L AND $is_storage(shown.%2$I) OR shown.%2$I ~ %4$L AND shown.%1$I LIKE %5$L)',
+                                     c.schema_column, c.name_column, 'kameleon', '^kdb_(read|write)_\d', 'pg\_temp\_%')), NULL
     FROM (
         VALUES
             ('pg_catalog.pg_tables', 'schemaname', 'tablename'),
@@ -289,6 +292,10 @@ BEGIN
     END LOOP;
 END
 $$;
+
+DELETE FROM kameleon.kdb_shown_catalogs;
+-- pg_rewrite is what PostgreSQL itself reads to print a view (kameleon.query_over), by name
+INSERT INTO kameleon.kdb_shown_catalogs (relid, number) SELECT s.catalog, s.number FROM kameleon.shown_catalogs() AS s WHERE s.catalog <> 'pg_rewrite'::regclass;
 
 -- of earlier versions of the views
 DROP FUNCTION IF EXISTS kameleon.is_storage(name), kameleon.toasted(name);

@@ -1,0 +1,115 @@
+-- Queries of system catalogs that are kept in the database: in views, materialized views and routines in standard SQL
+
+create schema kept;
+create table kept.items (id int primary key, note text, price numeric check (price > 0));
+create index items_note on kept.items (note);
+insert into kept.items values (1, 'a', 2), (2, 'b', 3);
+create view kept.relations as select c.oid as number, c.relname, c.relkind, c.oid::regclass as named, 'pg_class'::regclass as of, c.relhastriggers from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'kept' or c.relname ~ '^kdb';
+select relname, relkind, named, of, relhastriggers from kept.relations order by relname;
+
+-- Over them, and over tables besides
+create view kept.over as select r.relname, i.note from kept.relations r left join kept.items i on i.id = length(r.relname) - 4;
+select * from kept.over order by relname, note;
+create view kept.constrained as select conname, conrelid::regclass as of, pg_get_constraintdef(k.oid) as said, (select count(*) from kept.items where price > 2) as dear from pg_catalog.pg_constraint k where conrelid::regclass::text ~ '(^kept|kdb_)' and contype <> 'n';
+select * from kept.constrained order by conname;
+update kept.items set price = price * 2;
+select dear from kept.constrained limit 1;
+select view_definition from information_schema.views where table_schema = 'kept' order by table_name;
+select pg_get_viewdef('kept.relations'::regclass, true);
+select definition from pg_views where viewname = 'over';
+
+-- By names alone; the catalog's own name; USING, NATURAL, LATERAL, sub-selects, set operations, CTEs, ONLY
+create view kept.plain as select relname from pg_class where pg_class.relname ~ '^(kdb_|items)';
+select * from kept.plain order by 1;
+create view kept.mixed as with own as (select schemaname, tablename from pg_tables where schemaname in ('kept', 'kameleon') and tablename <> 'x') select tablename from own natural join pg_catalog.pg_tables union select viewname from only pg_views v where schemaname = 'kept' and exists (select from pg_class x where x.relname = v.viewname);
+select * from kept.mixed order by 1;
+create view kept.lateral_ones as select t.tablename, i.indexname, i.indexdef from pg_tables t cross join lateral (select indexname, indexdef from pg_indexes x where x.tablename = t.tablename and x.schemaname = t.schemaname) i where t.schemaname in ('kept', 'kameleon') and t.tablename <> 'settings';
+select * from kept.lateral_ones order by 1, 2;
+create view kept.columns_of (t, c, d) as select table_name, column_name, data_type from information_schema.columns where table_schema in ('kept', 'kameleon') and table_name in ('items', 'plain', 'kdb_entity_definitions', 'kdb_records');
+select * from kept.columns_of order by 1, 2;
+create view kept.typed as select typname from pg_type where typname ~ '(kdb_|^items)';
+select * from kept.typed order by 1;
+
+-- Whole rows, system columns, the relation of a row; grouped by a key
+create view kept.whole as select c from pg_class c where relname ~ '^(kdb_|items_)';
+select (c).relname, pg_typeof(c) from kept.whole order by 1;
+create view kept.rows_of as select (c.*)::text ~ 'items' as found, c.tableoid::regclass as of, c.xmin is null as unknown, c.ctid is null as nowhere from pg_class c where relname ~ '^(kdb_|items)';
+select found, of, unknown, nowhere from kept.rows_of;
+create view kept.grouped as select c.oid as number, c.relname, count(a.attnum) as columns from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 where c.relname ~ '^(kdb_|items)' group by c.oid;
+select relname, columns from kept.grouped order by 1;
+
+-- Statistics
+create view kept.counted as select relname, n_tup_ins >= 0 as inserted from pg_stat_user_tables where schemaname in ('kept', 'kameleon') and relname <> 'settings';
+select * from kept.counted order by 1;
+
+-- Not to be had of a view: of the catalog itself
+create view kept.sampled as select relname from pg_class tablesample system (100) where relname in ('items', 'pg_class');
+select * from kept.sampled order by 1;
+
+-- Changed, renamed, dropped
+create or replace view kept.plain as select relname from pg_class where pg_class.relname ~ '^(kdb_|items|plain)' and relkind <> 'i';
+select * from kept.plain order by 1;
+alter view kept.plain rename to plainer;
+select * from kept.plainer order by 1;
+alter view kept.plainer set (security_barrier);
+grant select on kept.plainer to public;
+select * from kept.plainer order by 1;
+create or replace view kept.plainer as select 'items'::name as relname;
+select * from kept.plainer;
+drop view kept.plainer;
+select * from kept.plainer;
+create view kept.plainer as select conname from pg_constraint where conname ~ '^(kdb_|items)' and contype <> 'n';
+begin;
+create or replace view kept.plainer as select conname from pg_constraint where conname ~ '^(kdb_|items_p)' and contype <> 'n';
+select * from kept.plainer order by 1;
+rollback;
+select * from kept.plainer order by 1;
+
+-- Temporary ones, and materialized ones
+create temp view of_now as select relname from pg_class where relname ~ '^(kdb_|items)';
+select * from of_now order by 1;
+select relname from pg_class where relnamespace = pg_my_temp_schema() order by 1;
+select viewname from pg_views where schemaname like 'pg\_temp\_%';
+select table_name, column_name from information_schema.columns where table_schema like 'pg\_temp\_%';
+select typname from pg_type where typnamespace = pg_my_temp_schema() order by 1;
+create materialized view kept.then as select relname from pg_class where relname ~ '^(kdb_|items)';
+select * from kept.then order by 1;
+create table kept.items_too (id int);
+select * from kept.then order by 1;
+refresh materialized view kept.then;
+select * from kept.then order by 1;
+create materialized view kept.later as select tablename from pg_tables where tablename ~ '^(kdb_|items)' with no data;
+select * from kept.later;
+refresh materialized view kept.later;
+select * from kept.later order by 1;
+create unique index on kept.later (tablename);
+drop table kept.items_too;
+refresh materialized view concurrently kept.later;
+select * from kept.later order by 1;
+
+-- Routines in standard SQL
+create function kept.names() returns setof name stable begin atomic select relname from pg_class where relname ~ '^(kdb_|items)' order by 1; end;
+select * from kept.names();
+create function kept.count_of(pattern text) returns bigint return (select count(*) from pg_class where relname ~ pattern);
+select kept.count_of('^kdb_'), kept.count_of('^items$');
+create view kept.called as select kept.count_of('^kdb_') as n, relname from kept.relations;
+select * from kept.called order by relname;
+create procedure kept.note_down() begin atomic insert into kept.items select 10 + count(*), max(relname), 1 from pg_class where relname ~ '^kdb_' or relname = 'items'; delete from kept.items where id = (select count(*) from pg_tables where tablename ~ '^(kdb_|items)'); end;
+call kept.note_down();
+table kept.items order by id;
+select pg_get_functiondef('kept.names'::regproc);
+create or replace function kept.names() returns setof name stable begin atomic select relname from pg_class where relname ~ '^(kdb_|items)' and relkind = 'r' order by 1; end;
+select * from kept.names();
+drop function kept.names();
+
+-- Who may read it may not read more
+create view kept.secrets as select passwd is null as hidden from pg_shadow limit 1;
+grant usage on schema kept to parity_reader;
+grant select on kept.relations, kept.then to parity_reader;
+set role parity_reader;
+select relname from kept.relations order by 1;
+select * from kept.then order by 1;
+select * from kept.over;
+select * from kept.secrets;
+reset role;
+drop schema kept cascade;
