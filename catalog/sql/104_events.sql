@@ -403,6 +403,30 @@ BEGIN
 END
 $$;
 
+-- Behind an extension's script: what is made while it runs belongs to the extension, as shadows and twins must not.
+CREATE OR REPLACE FUNCTION kameleon.follow_extension(extension oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    member pg_depend;
+BEGIN
+    FOR member IN
+        SELECT d.* FROM pg_depend d LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension AND d.deptype = 'e'
+          AND (d.classid = 'pg_proc'::regclass OR c.relkind IN ('v', 'm'))
+        ORDER BY d.objid
+    LOOP
+        IF member.classid = 'pg_class'::regclass THEN
+            PERFORM kameleon.sync_view(member.objid);
+        ELSIF EXISTS (SELECT FROM pg_proc p WHERE p.oid = member.objid AND p.prosqlbody IS NOT NULL) THEN
+            PERFORM kameleon.follow_routine(member.objid, tag);
+        END IF;
+    END LOOP;
+    IF tag = 'ALTER EXTENSION' THEN
+        PERFORM kameleon.dedicate_where_needed(tag);
+    END IF;
+END
+$$;
+
 -- The queries of all that is called are looked up by what they are given: a plan made once, whatever it is given, is as good
 -- as a new one, and many a session runs only a few commands.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
@@ -432,7 +456,7 @@ BEGIN
             PERFORM kameleon.notify_session('names');
             IF command.classid = 'pg_class'::regclass THEN
                 PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
-            ELSIF command.object_type IN ('function', 'procedure') THEN
+            ELSIF command.object_type IN ('function', 'procedure') AND NOT command.in_extension THEN
                 PERFORM kameleon.follow_routine(command.objid, command.command_tag);
             END IF;
         ELSIF command.schema_name = 'kameleon' THEN
@@ -450,7 +474,7 @@ BEGIN
             IF storage IN ('shared', 'dedicated')
                AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
                AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN
-                seen := seen || kameleon.create_entity(command.objid, storage, command.command_tag);
+                seen := seen || kameleon.create_entity(command.objid, CASE WHEN command.in_extension THEN 'dedicated' ELSE storage END, command.command_tag);
             ELSIF storage IN ('shared', 'dedicated') THEN
                 PERFORM kameleon.notify_session('names');
             END IF;
@@ -468,8 +492,12 @@ BEGIN
             WHERE e.relid = (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = command.objid);
         ELSIF command.object_type IN ('trigger', 'rule', 'policy', 'statistics object') THEN
             PERFORM kameleon.dedicate_used_by(command.classid, command.objid, command.command_tag);
+        ELSIF command.object_type = 'extension' THEN
+            PERFORM kameleon.follow_extension(command.objid, command.command_tag);
         ELSIF command.object_type IN ('function', 'procedure') THEN
-            PERFORM kameleon.follow_routine(command.objid, command.command_tag);
+            IF NOT command.in_extension THEN
+                PERFORM kameleon.follow_routine(command.objid, command.command_tag);
+            END IF;
         ELSIF command.command_tag LIKE '%PUBLICATION' OR command.command_tag = 'CREATE CAST' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);
         ELSIF command.command_tag = 'ALTER DOMAIN' THEN
@@ -490,7 +518,7 @@ BEGIN
             FROM pg_class c JOIN kameleon.kdb_entity_definitions e ON e.entity_name = c.relname WHERE c.oid = command.objid;
         END IF;
         IF command.classid = 'pg_class'::regclass AND command.objid IN (SELECT c.oid FROM pg_class c WHERE c.relkind IN ('v', 'm'))
-           AND command.command_tag NOT IN ('COMMENT', 'SECURITY LABEL', 'REFRESH MATERIALIZED VIEW') THEN
+           AND command.command_tag NOT IN ('COMMENT', 'SECURITY LABEL', 'REFRESH MATERIALIZED VIEW') AND NOT command.in_extension THEN
             PERFORM kameleon.sync_view(command.objid);
         END IF;
         IF command.command_tag = 'COMMENT' THEN

@@ -54,6 +54,8 @@ BEGIN
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
             THEN 'the input function of a column''s type is not written in C'
         WHEN EXISTS (SELECT FROM pg_cast k WHERE k.castsource = c.reltype) THEN 'there is a cast of its rows'
+        -- whose scripts and functions use it as a table
+        WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') THEN 'it belongs to an extension'
         END
     FROM pg_class c WHERE c.oid = relation);
 END
