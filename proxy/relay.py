@@ -856,8 +856,13 @@ class Relay:
         self, knowledge: Knowledge, head: Owed, error: bytes, discarded: list[Owed], no_row: bool
     ) -> bytes | None:
         """The statement was made for another catalog than upstream's, or it met the guard for another reason."""
+        is_synced = len(self.pipeline.queue) == 1
         if self.status != _IDLE and self._block is None:
             if retry.is_no_news(error, knowledge):
+                if self._script is None and is_synced and not head.runs:
+                    head.fate = Fate.SWALLOW
+                    self._run(retry.look(self, knowledge, head, error))
+                    return b""
                 return translate_diagnostic(error, knowledge, *self._subject(head))
             # before the client can try again, the catalog is read again
             knowledge.is_behind = True
@@ -866,7 +871,6 @@ class Relay:
             head.fate, head.lead = Fate.SWALLOW, b""
             return b""
         no_row = no_row or (not head.begun and head.asked is not _ASKED_EXECUTE)
-        is_synced = len(self.pipeline.queue) == 1
         nothing_else = is_synced or (self.pipeline.skipping and not self.pipeline.queue)
         if self._script is None and nothing_else and (no_row or retry.is_stale(error, knowledge)) and self.count_try():
             text = retry.text_of(head, knowledge)

@@ -217,9 +217,10 @@ def met_other_storage(error: bytes, knowledge: Knowledge) -> bool:
 
     A function with a body in standard SQL gets another body when an entity that it reads is moved, or a view that
     stands for it is replaced. A call that had begun then, of whatever statement, finds a guarded table, or no view.
+    Where the body is a string it finds the guard, too, and will again: if no table has moved meanwhile.
     """
     if STALE_SQLSTATE.encode() in error:
-        return bool(_met(error, knowledge)) and is_news(error, knowledge)
+        return bool(_met(error, knowledge))
     if _CLOSED.search(error) is None:
         return False
     fields = Diagnostic.decode(error[0], error[5:]).fields
@@ -280,12 +281,13 @@ def start_anew(relay: Relay, statement: Statement) -> Script:
 def query(relay: Relay, knowledge: Knowledge, failed: Owed, text: Text, error: bytes, block: bytes | None) -> Script:
     """Again, a simple Query of one statement; `block`: the BEGIN before it."""
     yield failed
-    before, alike = knowledge.snapshot, met_other_storage(error, knowledge)
+    before, alike = knowledge.snapshot, _is_of_storage(error, knowledge)
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     rewritten = _rewritten(knowledge, text.text)
     first = failed.subject
     same = first.sql if isinstance(first, Rewritten) else text.text
+    alike = alike or _has_moved(error, before, knowledge)
     if rewritten is None or (rewritten.sql == same and not (alike or _have_moved(before, knowledge, rewritten))):
         yield from _fail_again(relay, block)
         _show(relay, knowledge, error, first)
@@ -313,12 +315,13 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
         relay.pipeline.skipping = False
         relay.inject(SYNC, sync)
     yield sync
-    before, alike = knowledge.snapshot, met_other_storage(error, knowledge)
+    before, alike = knowledge.snapshot, _is_of_storage(error, knowledge)
     yield from _begin_again(relay, block)
     yield from _catch_up(relay, knowledge)
     statement = failed.statement
     rewritten = _rewritten(knowledge, knowledge.texts.text(statement.sql).text, statement.param_types)
     sent = b"" if rewritten is None else rewritten.sql.encode(knowledge.codec)
+    alike = alike or _has_moved(error, before, knowledge)
     same = rewritten is not None and sent == statement.sent and not (alike or _have_moved(before, knowledge, rewritten))
     if rewritten is None or same:
         if failed.is_synced:
@@ -350,6 +353,21 @@ def pipeline(relay: Relay, knowledge: Knowledge, failed: Again, error: bytes, bl
         relay.inject(b"".join(messages) + SYNC, *owed, Owed(Asked.SYNC))
     else:
         relay.inject(b"".join(messages) + FLUSH, *owed)
+
+
+def look(relay: Relay, knowledge: Knowledge, failed: Owed, error: bytes) -> Script:
+    """Inside a transaction block: whether the table that was met has moved meanwhile, and a retry would help, is known
+    once the catalog has been read again."""
+    before, subject = knowledge.snapshot, failed.subject
+    if failed.asked is not Asked.QUERY:
+        subject = subject if failed.statement is None else failed.statement.subject
+        failed = Owed(Asked.SYNC, Fate.SWALLOW)
+        relay.pipeline.queue[0] = failed
+    yield failed
+    yield from _catch_up(relay, knowledge)
+    moved = is_news(error, knowledge) or _has_moved(error, before, knowledge)
+    shown = conflict(error, knowledge) if moved else translate_diagnostic(error, knowledge, subject) or error
+    relay.write_client(shown + ReadyForQuery(relay.status).encode())
 
 
 def _begin_again(relay: Relay, block: bytes | None) -> Script:
@@ -387,6 +405,17 @@ def _rewritten(knowledge: Knowledge, text: str | None, param_types: tuple[int, .
 def _have_moved(before: Snapshot, knowledge: Knowledge, rewritten: Rewritten) -> bool:
     """There, or there and back: the second try may find another storage even with the same words."""
     return any(before.entities.get(each) != knowledge.snapshot.entities.get(each) for each in rewritten.entities)
+
+
+def _is_of_storage(error: bytes, knowledge: Knowledge) -> bool:
+    """What a call met comes of a move, by what was known when it was sent."""
+    return met_other_storage(error, knowledge) and is_news(error, knowledge)
+
+
+def _has_moved(error: bytes, before: Snapshot, knowledge: Knowledge) -> bool:
+    """Whether what a call met has moved since: there and back, perhaps."""
+    met = _met(error, knowledge) if met_other_storage(error, knowledge) else None
+    return any(before.entities.get(each.entity_id) != each for each in met or ())
 
 
 def _show(relay: Relay, knowledge: Knowledge, error: bytes, subject: Subject, is_synced: bool = True) -> None:

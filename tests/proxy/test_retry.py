@@ -269,12 +269,39 @@ def test_not_where_a_row_may_have_come_before(before):
     assert b"C40001\0" in shown
 
 
-def test_a_function_whose_body_is_a_string_is_refused_in_a_transaction_too():
-    inlined = error("KDB02", "not here", s="public", t="orders", W=GUARD)
+CYCLE: list[Message] = [Parse(b"", CALL), Bind(b"", b""), Execute(b""), SYNC]
+
+
+@pytest.mark.parametrize("sent", [[Query(CALL)], CYCLE], ids=["simple", "extended"])
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_a_call_that_met_a_guard_which_was_known(sent: list[Message], has_moved: bool) -> None:
+    """Its body is a string; or the table has moved there and back since the call began."""
+    answered: list[Message] = [PARSE_COMPLETE, BIND_COMPLETE] if len(sent) > 1 else []
+    script = playbook(entity()).client(*sent).upstream(*answered, GUARDED_WITHIN, READY).to_client(*answered)
+    script._sent_to_upstream.clear()
+    script.refreshed(entity(generation=5 if has_moved else 3)).upstream(answer())
+    if has_moved:
+        closing = [Close(STATEMENT, b"")] if len(sent) > 1 else []
+        script.to_upstream(question(), *closing, *sent)
+    else:
+        assert b"C0A000\0" in as_bytes(script._sent_to_client)
+
+
+@pytest.mark.parametrize("sent", [[Query(CALL)], CYCLE], ids=["simple", "extended"])
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_a_call_that_met_a_guard_which_was_known_inside_a_transaction(sent: list[Message], has_moved: bool) -> None:
+    answered: list[Message] = [PARSE_COMPLETE, BIND_COMPLETE] if len(sent) > 1 else []
     script = playbook(entity()).client(Query(b"BEGIN")).upstream(done("BEGIN"), IN_TRANSACTION)
     script.client(Query(b"SELECT 2")).upstream(done("SELECT 1"), IN_TRANSACTION)
-    script.client(Query(CALL)).upstream(inlined)
-    assert b"C0A000\0" in as_bytes(script._sent_to_client)
+    script._sent_to_client.clear()
+    script.client(*sent).upstream(*answered, GUARDED_WITHIN, FAILED).to_client(*answered)
+    script.refreshed(entity(generation=5 if has_moved else 3))
+    shown = as_bytes(script._sent_to_client)
+    assert (b"C40001\0" if has_moved else b"C0A000\0") in shown
+    assert shown.endswith(FAILED.encode())
+    assert not script.relay.pipeline.queue
+    script.client(Query(b"ROLLBACK")).upstream(done("ROLLBACK"), READY)
+    assert script.relay.is_idle
 
 
 def test_not_when_more_has_been_sent_behind_it():
