@@ -19,7 +19,7 @@ from proxy.sql_prepare import as_executed, executed_name, note_prepared
 from proxy.statements import Statement
 from proxy.timing import LONGEST_REMEMBERED, Passed
 from proxy.verdicts import SETTLED, Before, Hold, Script, Verdict
-from proxy.wire.backend import IDLE, ParameterDescription, RowDescription
+from proxy.wire.backend import FAILED_TRANSACTION, IDLE, ParameterDescription, RowDescription
 from proxy.wire.frontend import FLUSH, PORTAL, STATEMENT, SYNC, Close, Describe, Execute, Parse
 from rewriter import Kind, RewriteError
 
@@ -34,6 +34,7 @@ _BIND = Owed(Asked.BIND)
 _DESCRIBE_PORTAL = Owed(Asked.DESCRIBE_PORTAL)
 _CLOSE = Owed(Asked.CLOSE)
 _ASKED_CALL = Asked.CALL
+_NO_BLOCK = frozenset((IDLE, FAILED_TRANSACTION))
 #: Nearly every Execute: all rows of the unnamed portal.
 _ALL_OF_UNNAMED = b"\0\0\0\0\0"
 
@@ -100,11 +101,16 @@ def on_parse(relay: Relay, body: bytes) -> Verdict:
     if knowledge is not None and (statement.is_special or (facts is not None and facts.kind is Kind.DDL)):
         statement.executes = executed_name(knowledge, knowledge.texts.text(parse.sql))
     statement.refused = at_execute
+    lead = b""
+    if knowledge is not None and statement.plans_behind_prelude and relay.status not in _NO_BLOCK:
+        lead = _queue_for_tables(relay, knowledge, statement)
     owed.statement = statement
     owed.renames = True
     owed.previous = relay.statements.parse(statement)
     relay.pipeline.queue.append(owed)
-    return None if sent is parse.sql else Parse(parse.name, sent, parse.param_types).encode()
+    if sent is not parse.sql:
+        return lead + Parse(parse.name, sent, parse.param_types).encode()
+    return Before(lead) if lead else None
 
 
 def on_bind(relay: Relay, portal: bytes, name: bytes) -> Verdict:
@@ -314,6 +320,15 @@ def _prelude(relay: Relay, sql: bytes, *, moves: bool) -> Before:
     if moves:
         relay.note_move(owed[-1])
     return Before(run_once(sql))
+
+
+def _queue_for_tables(relay: Relay, knowledge: Knowledge, statement: Statement) -> bytes:
+    """In a block, Parse locks tables that Bind moves: of two blocks that have both parsed neither could move them."""
+    assert statement.rewritten is not None
+    known = (knowledge.snapshot.entities.get(each) for each in statement.rewritten.entities)
+    relids = ",".join(str(each.relid) for each in known if each is not None)
+    relay.pipeline.queue.extend(Owed(asked, Fate.HIDE) for asked in RUN_ONCE)
+    return run_once(f"SELECT kameleon.queue_for_table('{{{relids}}}'::pg_catalog.regclass[])".encode())
 
 
 def _unlock(relay: Relay) -> Script:

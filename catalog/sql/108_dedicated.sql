@@ -287,6 +287,36 @@ BEGIN
 END
 $$;
 
+-- The shared tables among these relations and behind views among them, in the order in which they are locked.
+CREATE OR REPLACE FUNCTION kameleon.shared_sources(relations regclass[]) RETURNS SETOF pg_class
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE sources (oid) AS (
+        SELECT r.oid::oid FROM unnest(relations) AS r (oid)
+        UNION
+        SELECT v.oid FROM sources s JOIN kameleon.kdb_view_definitions d ON d.relid = s.oid CROSS JOIN LATERAL kameleon.view_sources(s.oid) AS v (oid))
+    SELECT c.* FROM sources s JOIN pg_class c ON c.oid = s.oid
+    JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared' ORDER BY e.entity_id;
+END
+$$;
+
+-- What the proxy runs in a transaction block before such a statement is parsed, which locks its tables: of two that have parsed it neither
+-- could move them.
+CREATE OR REPLACE FUNCTION kameleon.queue_for_table(relations regclass[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+DECLARE
+    source pg_class;
+BEGIN
+    FOR source IN SELECT c.* FROM kameleon.shared_sources(relations) AS c LOOP
+        -- others are refused
+        IF pg_has_role(kameleon.acting_role(), source.relowner, 'USAGE') AND NOT current_setting('transaction_read_only')::boolean THEN
+            EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', source.oid::regclass);
+        END IF;
+    END LOOP;
+END
+$$;
+
 -- What the proxy runs before a statement that documents cannot serve: tables, and those behind views, become dedicated. Where the
 -- client may not have that, the statement is refused, and nothing is moved.
 CREATE OR REPLACE FUNCTION kameleon.dedicate_or_refuse(relations regclass[], refusal text, hint text) RETURNS void
@@ -295,14 +325,7 @@ DECLARE
     internal text := coalesce(current_setting('kameleon.internal', true), '');
     source record;
 BEGIN
-    FOR source IN
-        WITH RECURSIVE sources (oid) AS (
-            SELECT r.oid::oid FROM unnest(relations) AS r (oid)
-            UNION
-            SELECT v.oid FROM sources s JOIN kameleon.kdb_view_definitions d ON d.relid = s.oid CROSS JOIN LATERAL kameleon.view_sources(s.oid) AS v (oid))
-        SELECT c.oid, c.relname, c.relowner FROM sources s JOIN pg_class c ON c.oid = s.oid
-        JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared' ORDER BY e.entity_id
-    LOOP
+    FOR source IN SELECT c.oid, c.relname, c.relowner FROM kameleon.shared_sources(relations) AS c LOOP
         IF current_setting('transaction_read_only')::boolean THEN
             RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refusal,
                 HINT = concat_ws(' ', nullif(hint, ''), 'Outside of a read-only transaction it would move the table to dedicated storage.');

@@ -22,7 +22,7 @@ BEGIN
         WHERE p.pronamespace = 'kameleon'::regnamespace
           AND (p.proname IN ('canonical_text', 'interval_text', 'float_json', 'money_in', 'json_field', 'clip', 'next_identity',
                              'session_state', 'put_off_switches', 'refuse_unfinished', 'refuse_filling', 'refuse_array_nulls', 'hiding_relations', 'entity_json', 'document_statistics', 'fill_shell', 'begin_migration', 'migration_step', 'fail_migration', 'request_of_migration', 'is_running', 'speak_english', 'raise_again', 'move_entity', 'pause_migration', 'resume_migration', 'cancel_migration', 'materialize_entity', 'dematerialize_entity', 'adopt', 'adopt_entity', 'forget', 'forget_entity', 'open_shell', 'reassign_entities',
-                             'mark_clustered', 'revive_indexes', 'dedicate', 'dedicate_or_refuse', 'acting_role', 'refuse_shell', 'expect_table',
+                             'mark_clustered', 'revive_indexes', 'dedicate', 'dedicate_or_refuse', 'queue_for_table', 'acting_role', 'refuse_shell', 'expect_table',
                              'temporary_views', 'known_settings', 'may_see', 'simulate', 'simulate_entity', 'simulation_plan', 'simulated_shapes', 'estimated_rows', 'counted', 'prefixed', 'filled_statement', 'measure_twice', 'measure_once', 'is_harmless', 'histogram_percentile', 'add_histograms', 'sum_histograms', 'read_shadow', 'has_heirs', 'has_triggers', 'estimates', 'is_for_people', 'twin', 'written_body', 'sampled_rows', 'current_row', 'assign_part', 'assign_json', 'json_step', 'tell_row', 'is_proxied', 'is_hstore', 'base_type', 'with_parts', 'assigned_varchar', 'assigned_bpchar', 'assigned_bit', 'assigned_varbit')
                -- in the place of PostgreSQL's own
                OR p.proname ~ '^(pg|brin|gin)_'

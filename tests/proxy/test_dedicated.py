@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -167,7 +168,8 @@ def test_a_prepared_statement_goes_by_where_its_tables_are(database: Database, k
             assert session.execute("EXECUTE n").fetchall() == [(False, 2, 3)]
 
 
-def test_several_sessions_find_that_a_table_has_to_be_moved(database: Database) -> None:
+@pytest.mark.parametrize("in_block", [False, True])
+def test_several_sessions_find_that_a_table_has_to_be_moved(in_block: bool, database: Database) -> None:
     """Each has PostgreSQL parse its statement first, which locks the table; none may wait for the others' locks."""
     failures: list[BaseException] = []
     with psycopg.connect(database.proxied, autocommit=True) as session:
@@ -181,7 +183,8 @@ def test_several_sessions_find_that_a_table_has_to_be_moved(database: Database) 
             with psycopg.connect(database.proxied, autocommit=True) as session:
                 for number in range(4):
                     all_there.wait(60)
-                    session.execute(f"UPDATE t{number} SET at[0] = %s WHERE id = %s".encode(), (7, worker))
+                    with session.transaction() if in_block else nullcontext():
+                        session.execute(f"UPDATE t{number} SET at[0] = %s WHERE id = %s".encode(), (7, worker))
         except BaseException as error:
             failures.append(error)
             all_there.abort()
