@@ -430,9 +430,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    WHERE o = 'check_option=cascaded' OR (o = 'check_option=local' AND v.oid = view_oid))
 $$;
 
+-- Whether a view's query calls functions that are volatile.
+CREATE OR REPLACE FUNCTION kameleon.is_volatile(view_oid oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_rewrite r, regexp_matches(r.ev_action::text, ':(?:op)?funcid (\d+) ', 'g') AS f (found)
+                   JOIN pg_proc p ON p.oid = f.found[1]::oid
+                   WHERE r.ev_class = view_oid AND r.rulename = '_RETURN' AND p.provolatile = 'v')
+$$;
+
 -- A view's query that tells of a row which does not satisfy its condition, where that is PostgreSQL's last look at it: of a new row the first
 -- part is looked at first, of one that is read the cheaper ones are, and that is what the row does not satisfy. Not so with sub-selects.
-CREATE OR REPLACE FUNCTION kameleon.telling_query(query text, view_number int, failing_row text) RETURNS text
+-- One that is volatile is there once, so that it is looked at as often as it was: it tells of rows that are read, too.
+DROP FUNCTION IF EXISTS kameleon.telling_query(text, int, text);
+CREATE OR REPLACE FUNCTION kameleon.telling_query(query text, view_oid oid, view_number int, failing_row text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     first int;
@@ -451,7 +461,8 @@ BEGIN
     IF condition IS NULL OR condition ~ '\mSELECT\M' THEN
         RETURN (query);
     END IF;
-    RETURN left(query, first) || format(' CASE WHEN (%1$s) THEN true ELSE kameleon.tell_row(%2$s, %3$s) END AND (%1$s) ', condition, view_number, failing_row)
+    RETURN left(query, first) || format(' CASE WHEN (%1$s) THEN true ELSE kameleon.tell_row(%2$s, %3$s) END', condition, view_number, failing_row)
+           || CASE WHEN kameleon.is_volatile(view_oid) THEN ' ' ELSE format(' AND (%s) ', condition) END
            || substr(query, coalesce(behind, length(query)) + 1);
 END
 $$;
@@ -526,9 +537,9 @@ BEGIN
     BEGIN
         query := kameleon.query_over('pg_get_viewdef', view_oid, sources, stand_ins);
         IF kameleon.is_checked(view_oid) THEN
-            query := kameleon.telling_query(query, number, row_text);
+            query := kameleon.telling_query(query, view_oid, number, row_text);
         END IF;
-        EXECUTE format('CREATE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, kdb_row, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s, %s', shadow, columns, coalesce(options, ''),
+        EXECUTE format('CREATE OR REPLACE VIEW %s (kdb_rec, kdb_keys, kdb_parts, kdb_paths, kdb_row, %s)%s AS SELECT kdb_rec, kdb_keys, kdb_parts, kdb_paths, %s, %s', shadow, columns, coalesce(options, ''),
                        row_text, regexp_replace(query, '^\s*SELECT\s', ''));
     EXCEPTION
         WHEN serialization_failure OR deadlock_detected OR lock_not_available OR query_canceled THEN
@@ -557,20 +568,37 @@ BEGIN
 END
 $$;
 
+-- The conditions of the views that a view is over are looked at for its check option, too. Only who writes through those is waited for,
+-- and only the first time.
+CREATE OR REPLACE FUNCTION kameleon.let_tell(view_oid oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    level oid := view_oid;
+BEGIN
+    LOOP
+        level := kameleon.view_base(level);
+        EXIT WHEN NOT EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = level AND d.base_relid IS NOT NULL);
+        IF NOT EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = kameleon.write_stand_in(level)
+                       AND r.ev_action::text LIKE format('%%:funcid %s %%', 'kameleon.tell_row'::regproc::oid)) THEN
+            PERFORM kameleon.make_write_shadow(
+                level,
+                (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                 WHERE a.attrelid = level AND a.attnum > 0 AND NOT a.attisdropped),
+                ARRAY(SELECT s.oid FROM kameleon.view_sources(level) AS s (oid) WHERE kameleon.stand_in(s.oid) IS NOT NULL));
+        END IF;
+    END LOOP;
+END
+$$;
+
 -- After DDL on a view: its shadows anew, those of the views over it, and what routines run.
 CREATE OR REPLACE FUNCTION kameleon.sync_view(view_oid oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    lowest oid := view_oid;
-    views oid[];
+    views oid[] := view_oid || array_remove(kameleon.views_over(ARRAY[view_oid]), view_oid);
 BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = view_oid AND 'check_option=cascaded' = ANY (c.reloptions)) THEN
-        -- the conditions of the views that it is over are looked at, too
-        WHILE EXISTS (SELECT FROM kameleon.kdb_view_definitions d WHERE d.relid = kameleon.view_base(lowest)) LOOP
-            lowest := kameleon.view_base(lowest);
-        END LOOP;
+        PERFORM kameleon.let_tell(view_oid);
     END IF;
-    views := lowest || array_remove(kameleon.views_over(ARRAY[lowest]), lowest);
     PERFORM kameleon.drop_shadows(views);
     PERFORM kameleon.make_shadows(views);
     PERFORM kameleon.make_bodies(views);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import psycopg
+import pytest
 
 from tests.fix_proxy import Database
 
@@ -48,3 +49,31 @@ def test_a_pipeline_that_changes_a_table_twice(database: Database) -> None:
             session.execute("ALTER TABLE twice ADD COLUMN w int DEFAULT 5")
             second = session.execute("SELECT * FROM twice")
         assert (first.fetchall(), second.fetchall()) == ([(1, "x")], [(1, "x", 5)])
+
+
+def test_a_check_option_over_a_view_that_is_read(database: Database) -> None:
+    """Its condition is looked at, too, and tells of rows that it refuses; natively nobody waits for who reads the view."""
+    with (
+        psycopg.connect(database.proxied) as reading,
+        psycopg.connect(database.proxied, autocommit=True) as session,
+    ):
+        session.execute("SET lock_timeout = '5s'")
+        session.execute("CREATE TABLE numbers (id int PRIMARY KEY, n int)")
+        session.execute("CREATE VIEW lowest AS SELECT id, n FROM numbers WHERE n > 0")
+        session.execute("CREATE VIEW lower AS SELECT id, n FROM lowest WHERE n > 1")
+        session.execute("CREATE VIEW beside AS SELECT id FROM lower")
+        session.execute("INSERT INTO lower VALUES (1, 5)")
+        for view in ("lowest", "lower", "beside"):
+            assert reading.execute(f"SELECT count(*) FROM {view}".encode()).fetchall() == [(1,)]
+        for view in ("checked", "checked_too"):
+            session.execute(
+                f"CREATE VIEW {view} AS SELECT id, n FROM lower WHERE n < 9 WITH CASCADED CHECK OPTION".encode()
+            )
+            for violating, violated in ((0, "lowest"), (1, "lower"), (9, view)):
+                with pytest.raises(psycopg.errors.WithCheckOptionViolation) as refused:
+                    session.execute(f"INSERT INTO {view} VALUES (2, {violating})".encode())
+                assert refused.value.diag.message_primary == f'new row violates check option for view "{violated}"'
+                assert refused.value.diag.message_detail == f"Failing row contains (2, {violating})."
+        session.execute("INSERT INTO lower VALUES (3, 3)")
+        session.execute("UPDATE checked SET n = n + 1")
+        assert session.execute("SELECT * FROM beside ORDER BY id").fetchall() == [(1,), (3,)]

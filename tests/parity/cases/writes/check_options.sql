@@ -79,3 +79,17 @@ create view barrier with (security_barrier) as select id, a from t where a < 50 
 update barrier set a = 60 where id = 1 and a > 0;
 update barrier set a = a + 1 where id = 1 returning a;
 select * from t order by id;
+
+-- A condition that is volatile is looked at as often as natively
+create table counted (id int primary key, n int);
+insert into counted select g, g from generate_series(1, 4) as g;
+create sequence looks;
+create view looked_at as select id, n from counted where n < 3 or nextval('looks') > 0 with check option;
+update looked_at set n = n + 1;
+select last_value from looks;
+insert into looked_at values (5, 9);
+select last_value from looks;
+create function uneven(i int) returns boolean language plpgsql volatile as $$ begin perform nextval('looks'); return i % 2 = 1; end $$;
+create view uneven_ones as select id, n from counted where uneven(n) with check option;
+insert into uneven_ones values (6, 6);
+select last_value from looks;
