@@ -52,7 +52,7 @@ def test_a_pipeline_that_changes_a_table_twice(database: Database) -> None:
 
 
 def test_a_check_option_over_a_view_that_is_read(database: Database) -> None:
-    """Its condition is looked at, too, and tells of rows that it refuses; natively nobody waits for who reads the view."""
+    """Its condition is looked at, too, and tells of what it refuses; natively nobody waits for who reads the view."""
     with (
         psycopg.connect(database.proxied) as reading,
         psycopg.connect(database.proxied, autocommit=True) as session,
