@@ -64,8 +64,8 @@ _CREATE_PASSES = frozenset(
 )  # fmt: skip
 
 
-#: The first words of statements that change entities without naming one.
-NAMING_NO_TABLE = frozenset(("reassign", "reindex"))
+#: A word of each statement that changes entities without naming one.
+NAMING_NO_TABLE = frozenset(("reassign", "reindex", "event"))
 
 
 def ddl(statement: Statement) -> None:
@@ -116,6 +116,8 @@ def _create(statement: Statement) -> None:
     if what == "view":
         if statement.word(token - 1) == "materialized":
             _create_materialized_view(statement)
+    elif what == "event":
+        _create_event_trigger(statement)
     elif what not in _CREATE_PASSES:
         _dedicate_named(statement, f"CREATE {what.upper()}")
 
@@ -134,6 +136,17 @@ def _create_materialized_view(statement: Statement) -> None:
     else:
         statement.insert_after(end - 1, " WITH NO DATA")
     statement.prelude = _block(["PERFORM pg_catalog.set_config('kameleon.populate', 'on', true);"])
+
+
+def _create_event_trigger(statement: Statement) -> None:
+    """CREATE EVENT TRIGGER fires no event trigger: the tables that its function names become dedicated before it."""
+    for token in range(len(statement.tokens)):
+        if statement.word(token) == "execute" and statement.word(token + 1) in ("function", "procedure"):
+            chain = statement.chain(token + 2)
+            if chain is not None:
+                name = ".".join('"{}"'.format(part.replace('"', '""')) for part in statement.parts(chain))
+                routine = f"pg_catalog.to_regproc({_literal(name)})"
+                statement.prelude = _block([f"PERFORM kameleon.dedicate_for_event_trigger({routine});"])
 
 
 def _refresh(statement: Statement) -> None:

@@ -497,6 +497,7 @@ BEGIN
         ELSIF command.object_type IN ('function', 'procedure') THEN
             IF NOT command.in_extension THEN
                 PERFORM kameleon.follow_routine(command.objid, command.command_tag);
+                PERFORM kameleon.dedicate_for_triggers(command.objid, command.command_tag);
             END IF;
         ELSIF command.command_tag LIKE '%PUBLICATION' OR command.command_tag = 'CREATE CAST' THEN
             PERFORM kameleon.dedicate_where_needed(tg_tag);

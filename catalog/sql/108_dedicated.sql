@@ -239,6 +239,71 @@ BEGIN
     PERFORM kameleon.dedicate_behind(v.relid, format('%s uses it', pg_describe_object(class_oid, object_oid, 0)))
     FROM (SELECT DISTINCT w.relid FROM pg_depend d JOIN kameleon.kdb_view_definitions w ON w.relid = d.refobjid
           WHERE d.classid = class_oid AND d.objid = object_oid AND d.refclassid = 'pg_class'::regclass) AS v;
+    IF class_oid = 'pg_trigger'::regclass THEN
+        PERFORM kameleon.dedicate_named(t.tgfoid, c.relnamespace, tag) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.oid = object_oid;
+    END IF;
+END
+$$;
+
+-- The tables that a trigger's function names in a body that is a string, and cannot find there: those, and views, of its names that are
+-- in a schema that is named there, too, in its own or that of the table (`beside`), or in public.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_named(routine oid, beside oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    body text;
+    words text[];
+    home oid;
+    source pg_class;
+BEGIN
+    SELECT p.prosrc, p.pronamespace, ARRAY(SELECT DISTINCT lower(w.found[1]) FROM regexp_matches(concat(p.prosrc, ' ', p.proconfig), '\w+', 'g') AS w (found))
+    INTO body, home, words
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.oid = routine AND p.prosqlbody IS NULL AND p.pronamespace <> 'kameleon'::regnamespace AND l.lanname NOT IN ('internal', 'c');
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    FOR source IN
+        SELECT s.* FROM kameleon.shared_sources(ARRAY(
+            SELECT c.oid::regclass
+            FROM (SELECT e.relid FROM kameleon.kdb_entity_definitions e WHERE e.storage_mode = 'shared'
+                  UNION ALL SELECT d.relid FROM kameleon.kdb_view_definitions d) AS k
+            JOIN pg_class c ON c.oid = k.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE (lower(c.relname) = ANY (words) OR strpos(body, quote_ident(c.relname)) > 0)
+              AND (n.oid IN (home, beside) OR n.nspname = 'public' OR lower(n.nspname) = ANY (words)))) AS s
+    LOOP
+        IF pg_has_role(kameleon.acting_role(), source.relowner, 'USAGE') THEN
+            PERFORM kameleon.make_dedicated(source.oid, format('%s, which a trigger runs, names it', pg_describe_object('pg_proc'::regclass, routine, 0)), tag);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- What the proxy runs before CREATE EVENT TRIGGER, for which there are no event triggers. A table that its function could not use would
+-- let every command fail that it is for; ON login, nobody could connect.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_for_event_trigger(routine regproc) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+DECLARE
+    internal text := coalesce(current_setting('kameleon.internal', true), '');
+BEGIN
+    -- others may not create one
+    IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = kameleon.acting_role()) THEN
+        PERFORM set_config('kameleon.internal', 'on', true);
+        PERFORM kameleon.dedicate_named(routine, NULL, 'CREATE EVENT TRIGGER');
+        PERFORM set_config('kameleon.internal', internal, true);
+    END IF;
+END
+$$;
+
+-- After CREATE OR REPLACE FUNCTION.
+CREATE OR REPLACE FUNCTION kameleon.dedicate_for_triggers(routine oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = routine AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)) THEN
+        RETURN;
+    END IF;
+    PERFORM kameleon.dedicate_named(routine, c.relnamespace, tag)
+    FROM (SELECT DISTINCT c.relnamespace FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE t.tgfoid = routine
+          UNION SELECT NULL FROM pg_event_trigger e WHERE e.evtfoid = routine) AS c;
 END
 $$;
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fix_postgres import PostgresServer
 from tests.fix_proxy import Database
 
 TRIGGER = "CREATE TRIGGER n BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
@@ -260,3 +261,24 @@ def test_a_table_is_altered_while_others_read_it_through_temporary_views(databas
             for worker in workers:
                 worker.join(60)
     assert failures == []
+
+
+def test_a_table_that_a_login_trigger_writes_to(postgres: PostgresServer, database: Database) -> None:
+    """In shared storage its function could not use it, and nobody could connect."""
+    if postgres.version < 17:
+        pytest.skip("login event triggers came with PostgreSQL 17")
+    with psycopg.connect(database.proxied, autocommit=True) as session:
+        session.execute("CREATE TABLE logins (who text)")
+        session.execute(
+            "CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql"
+            " AS 'BEGIN INSERT INTO logins VALUES (session_user); END'"
+        )
+        session.execute("CREATE EVENT TRIGGER noted ON login EXECUTE FUNCTION public.note_login()")
+        session.execute("ALTER EVENT TRIGGER noted ENABLE ALWAYS")
+        try:
+            with psycopg.connect(database.proxied) as other:
+                assert other.execute("SELECT DISTINCT who FROM logins").fetchall() == [("postgres",)]
+            with psycopg.connect(database.direct) as other:
+                assert other.execute("SELECT DISTINCT who FROM logins").fetchall() == [("postgres",)]
+        finally:
+            session.execute("DROP EVENT TRIGGER noted")
