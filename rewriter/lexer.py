@@ -147,9 +147,7 @@ def _skip_deep_comment(sql: str, start: int) -> int:
 
 # --- names ---
 
-# Words that are no names of relations without quotation marks (pg_get_keywords(): R and T).
-RESERVED = frozenset(
-    """
+_RESERVED_WORDS = """
     all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate
     collation column concurrently constraint create cross current_catalog current_date current_role current_schema
     current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch
@@ -157,8 +155,9 @@ RESERVED = frozenset(
     leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer
     overlaps placing primary references returning right select session_user similar some symmetric system_user
     table tablesample then to trailing true union unique user using variadic verbose when where window with
-    """.split()
-)
+"""
+# Words that are no names of relations without quotation marks.
+RESERVED = frozenset(_RESERVED_WORDS.split())
 
 _MAX_NAME_BYTES = 63
 _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
