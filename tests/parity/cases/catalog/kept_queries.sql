@@ -38,6 +38,15 @@ select found, of, unknown, nowhere from kept.rows_of;
 create view kept.grouped as select c.oid as number, c.relname, count(a.attnum) as columns from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 where c.relname ~ '^(kdb_|items)' group by c.oid;
 select relname, columns from kept.grouped order by 1;
 
+-- Catalogs that are read, by name, to print a view or a routine's body
+create view kept.rules as select ev_class::regclass::text as of, r.rulename from pg_rewrite r where ev_class::regclass::text ~ '(kdb_|^kept.(plain|rules)$)';
+select * from kept.rules order by 1;
+create view kept.all_of_them as select n.nspname, c.relname, r.rulename, r.ctid is null as nowhere, t.typname, 'pg_rewrite'::regclass as named from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = c.reltype where c.relname ~ '^(kdb_|plain|rules)' and n.nspname in ('kept', 'kameleon');
+select * from kept.all_of_them order by 1, 2;
+create or replace view kept.rules as select ev_class::regclass::text as of, r.rulename from pg_rewrite r where ev_class::regclass::text ~ '(kdb_|^kept.(plain|all_of_them)$)';
+select * from kept.rules order by 1;
+select pg_get_viewdef('kept.rules'::regclass), pg_get_ruledef(oid) from pg_rewrite where ev_class = 'kept.all_of_them'::regclass;
+
 -- Statistics
 create view kept.counted as select relname, n_tup_ins >= 0 as inserted from pg_stat_user_tables where schemaname in ('kept', 'kameleon') and relname <> 'settings';
 select * from kept.counted order by 1;
@@ -92,6 +101,12 @@ create function kept.names() returns setof name stable begin atomic select relna
 select * from kept.names();
 create function kept.count_of(pattern text) returns bigint return (select count(*) from pg_class where relname ~ pattern);
 select kept.count_of('^kdb_'), kept.count_of('^items$');
+create function kept.procedures() returns setof text begin atomic select proname || ' of ' || nspname from pg_proc p join pg_namespace n on n.oid = pronamespace where proname in ('names', 'query_over') or proname ~ '^kdb_'; end;
+select * from kept.procedures() order by 1;
+create function kept.calls_itself(n int) returns bigint return (select case n when 0 then count(*) else kept.calls_itself(n - 1) end from pg_proc where proname ~ '^kdb_');
+select kept.calls_itself(2);
+create function kept.ruled() returns bigint return (select count(*) from pg_rewrite where ev_class::regclass::text ~ 'kdb_');
+select kept.ruled();
 create view kept.called as select kept.count_of('^kdb_') as n, relname from kept.relations;
 select * from kept.called order by relname;
 create procedure kept.note_down() begin atomic insert into kept.items select 10 + count(*), max(relname), 1 from pg_class where relname ~ '^kdb_' or relname = 'items'; delete from kept.items where id = (select count(*) from pg_tables where tablename ~ '^(kdb_|items)'); end;
