@@ -117,6 +117,19 @@ create or replace function kept.names() returns setof name stable begin atomic s
 select * from kept.names();
 drop function kept.names();
 
+-- Their schema by another name, with views over tables that are not in it
+create schema kept_views;
+create view kept_views.plain as select relname from pg_class where relname ~ '^(kdb_|items)';
+create view kept_views.of_items as select id, note from kept.items;
+create materialized view kept_views.then as select relname from pg_class where relname ~ '^(kdb_|items)';
+alter schema kept_views rename to kept_ones;
+select * from kept_ones.plain order by 1;
+select * from kept_ones.of_items order by id;
+update kept_ones.of_items set note = note where id = 1;
+refresh materialized view kept_ones.then;
+select * from kept_ones.then order by 1;
+drop schema kept_ones cascade;
+
 -- Who may read it may not read more
 create view kept.secrets as select passwd is null as hidden from pg_shadow limit 1;
 grant usage on schema kept to parity_reader;
