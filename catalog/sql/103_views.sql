@@ -208,7 +208,8 @@ BEGIN
             query := kameleon.spell_out_rows(query, name.relation, name.relname);
         END LOOP;
     END IF;
-    RETURN (query);
+    -- as the rewriter does in statements (`rewriter/rules/storage_functions.py`); behind a call in FROM the name is an alias
+    RETURN (regexp_replace(query, '(?<!\) |\.)"(pg_(?:(?:total_)?relation|table|indexes)_size|pg_stat_get_(?:live_tuples|dead_tuples|numscans)|pg_get_function(?:def|_sqlbody))"\(', '"kameleon"."\1"(', 'g'));
 END
 $$;
 

@@ -117,6 +117,20 @@ create or replace function kept.names() returns setof name stable begin atomic s
 select * from kept.names();
 drop function kept.names();
 
+-- Functions that tell of a relation's storage, and of what a routine runs
+create table kept.large (id int, t text);
+insert into kept.large select n, repeat('x', 100) from generate_series(1, 2000) as n;
+create view kept.sizes as select relname, pg_total_relation_size(c.oid) > 100000 as is_large, s.size > 100000 as again, pg_catalog.pg_relation_size(c.oid, 'main') > 100000 as mainly from pg_class c, lateral pg_table_size(c.oid) as s (size) where c.oid in ('kept.items'::regclass, 'kept.large'::regclass);
+select * from kept.sizes order by 1;
+create view kept.unnamed as select relname, pg_relation_size > 100000 as is_large from pg_class c, pg_relation_size(c.oid) where c.oid in ('kept.items'::regclass, 'kept.large'::regclass);
+select * from kept.unnamed order by 1;
+create view kept.texts as select proname, pg_get_functiondef(p.oid) as said, pg_get_function_sqlbody(p.oid) as body from pg_proc p where pronamespace = 'kept'::regnamespace and prosqlbody is not null and proname in ('count_of', 'ruled');
+select * from kept.texts order by 1;
+create function kept.size_of(name) returns boolean return (select pg_table_size(oid) > 100000 from pg_class where relname = $1 and relnamespace = 'kept'::regnamespace);
+select kept.size_of('large'), kept.size_of('items');
+create materialized view kept.sizes_then as select * from kept.sizes;
+select * from kept.sizes_then order by 1;
+
 -- Their schema by another name, with views over tables that are not in it
 create schema kept_views;
 create view kept_views.plain as select relname from pg_class where relname ~ '^(kdb_|items)';
