@@ -36,7 +36,7 @@ STALE_SQLSTATE = "KDB02"
 #: Seconds between two attempts to get the lost connection back.
 RECONNECT_INTERVAL = 1.0
 
-#: How often the catalog is read where what it tells of is being dropped just then.
+#: How often the catalog is read where what it tells of is being dropped or built anew just then.
 MOST_READS = 5
 
 if TYPE_CHECKING:
@@ -92,12 +92,13 @@ class CatalogStore:
 
     async def _read_settled(self, touched: Collection[int] | None) -> None:
         """PostgreSQL describes indexes, types and defaults as they are now, not as of the query's snapshot: what is in
-        that, and has been dropped since, is an internal error."""
+        that, and has been dropped since, is an internal error. REINDEX SYSTEM, which takes locks on catalogs in another
+        order than queries do, may make this one the victim of a deadlock."""
         for reads in range(1, MOST_READS + 1):
             try:
                 await self._read(touched)
                 break
-            except asyncpg.InternalServerError:
+            except (asyncpg.InternalServerError, asyncpg.DeadlockDetectedError):
                 if reads == MOST_READS:
                     raise
                 await asyncio.sleep(0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewriter.edits import Edit
 from rewriter.errors import FEATURE_NOT_SUPPORTED, NeedsTable, RewriteError
-from rewriter.lexer import QUOTED, Token, quote
+from rewriter.lexer import QUOTED, RESERVED, Token, quote
 from rewriter.names import Resolver
 from rewriter.parts import Chain
 from rewriter.reader import closing_of
@@ -51,6 +51,11 @@ class Statement:
     def text(self, first: int, end: int) -> str:
         """The client's own text of tokens [first, end)."""
         return self.sql[self.tokens[first].start : self.tokens[end - 1].end]
+
+    def bare_name(self, token: int) -> str:
+        """The name there, as it can be written where nothing stands before it: behind a schema any word is a name."""
+        text = self.text(token, token + 1)
+        return quote(self.word(token)) if self.word(token) in RESERVED else text
 
     def partner(self, token: int) -> int:
         """The closing parenthesis of the one at `token`; the end of the statement when there is none."""

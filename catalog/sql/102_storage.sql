@@ -736,6 +736,11 @@ BEGIN
                    cast_function, read_view, shell,
                    format('ROW(%s)::%s', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
                                                   FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped), shell));
+    -- It goes with the read view. While a function's body is said to depend on a table's row type, PostgreSQL (since its minor releases
+    -- of November 2026) refuses every ALTER TABLE that may rewrite the table.
+    DELETE FROM pg_depend d
+    WHERE d.classid = 'pg_proc'::regclass AND d.objid = to_regprocedure(format('%s(%s)', cast_function, read_view))
+      AND d.refclassid = 'pg_type'::regclass AND d.refobjid = (SELECT c.reltype FROM pg_class c WHERE c.oid = shell);
     IF NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = to_regtype(read_view) AND k.casttarget = to_regtype(shell::text)) THEN
         EXECUTE format('CREATE CAST (%s AS %s) WITH FUNCTION %s(%s) AS IMPLICIT', read_view, shell, cast_function, read_view);
     END IF;

@@ -163,6 +163,8 @@ SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres' SET extra_float_di
 DECLARE
     query text;
     name record;
+    classes CONSTANT regclass := 'pg_class'::regclass;  -- as it is called at the moment
+    rules CONSTANT oid := 'pg_rewrite'::regclass;
     own_names text[] := ARRAY(SELECT r.oid::regclass::text FROM unnest(relations) WITH ORDINALITY AS r (oid, position) ORDER BY r.position);
     other_names text[] := ARRAY(SELECT r.oid::regclass::text FROM unnest(stand_ins) WITH ORDINALITY AS r (oid, position) ORDER BY r.position);
 BEGIN
@@ -170,11 +172,17 @@ BEGIN
         SELECT array_agg(c.relname ORDER BY r.position) AS names, array_agg(c.relnamespace ORDER BY r.position) AS schemas INTO name
         FROM unnest(stand_ins) WITH ORDINALITY AS r (oid, position) JOIN pg_class c ON c.oid = r.oid;
         UPDATE pg_class SET relname = 'kdb_aside_' || oid WHERE oid = ANY (stand_ins);
+        -- before that catalog bears another name itself
+        IF printer = 'pg_get_function_sqlbody' THEN
+            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed AND pronamespace <> 'kameleon'::regnamespace;
+        END IF;
         -- all at once: these very catalogs may be among them
         UPDATE pg_class c SET relname = r.relname, relnamespace = r.relnamespace
         FROM unnest(relations, name.names, name.schemas) AS r (oid, relname, relnamespace) WHERE c.oid = r.oid;
-        IF printer = 'pg_get_function_sqlbody' THEN
-            UPDATE pg_proc SET proname = 'kdb_body_' || oid WHERE oid = printed AND pronamespace <> 'kameleon'::regnamespace;
+        IF rules = ANY (relations) THEN
+            -- pg_get_viewdef reads it, by name
+            EXECUTE format('UPDATE %s SET relname = %L, relnamespace = %s WHERE oid = %s', classes, 'pg_rewrite', 'pg_catalog'::regnamespace::oid,
+                           stand_ins[array_position(relations, rules)]);
         END IF;
         EXECUTE format('SELECT %I($1)', printer) INTO query USING printed;
         RAISE EXCEPTION USING ERRCODE = 'KDB03', MESSAGE = 'undone';
@@ -200,7 +208,8 @@ BEGIN
             query := kameleon.spell_out_rows(query, name.relation, name.relname);
         END LOOP;
     END IF;
-    RETURN (query);
+    -- as the rewriter does in statements (`rewriter/rules/storage_functions.py`); behind a call in FROM the name is an alias
+    RETURN (regexp_replace(query, '(?<!\) |\.)"(pg_(?:(?:total_)?relation|table|indexes)_size|pg_stat_get_(?:live_tuples|dead_tuples|numscans)|pg_get_function(?:def|_sqlbody))"\(', '"kameleon"."\1"(', 'g'));
 END
 $$;
 

@@ -70,7 +70,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             -- what is there to be called by people has a comment
             ('pg_catalog.pg_proc', $c$shown.pronamespace <> $kameleon OR (shown.proname NOT LIKE 'kdb\_%' AND kameleon.is_for_people(shown.oid) AND NOT $is_dump)$c$, NULL),
             ('pg_catalog.pg_constraint', $c$shown.connamespace <> $kameleon OR NOT ($is_dump OR shown.conname LIKE 'kdb\_%' OR $hides(shown.conrelid))$c$, NULL),
-            ('pg_catalog.pg_rewrite', $c$NOT ($hides(shown.ev_class) OR $is_dump AND $ours(shown.ev_class))$c$, NULL),
+            ('pg_catalog.pg_rewrite', $c$NOT ($hides(shown.ev_class) OR $is_dump AND $ours(shown.ev_class) OR shown.ev_class::regclass::text ~ '^(pg_temp(_\d+)?\.)?kdb_(read|write)_\d')$c$, NULL),
             -- of rows of the read views
             ('pg_catalog.pg_cast', $c$shown.castsource < 16384 OR shown.castsource::regtype::text !~ '^(kameleon\.)?kdb_read_\d'$c$, NULL),
             -- of the guards
@@ -294,8 +294,7 @@ END
 $$;
 
 DELETE FROM kameleon.kdb_shown_catalogs;
--- pg_rewrite is what PostgreSQL itself reads to print a view (kameleon.query_over), by name
-INSERT INTO kameleon.kdb_shown_catalogs (relid, number) SELECT s.catalog, s.number FROM kameleon.shown_catalogs() AS s WHERE s.catalog <> 'pg_rewrite'::regclass;
+INSERT INTO kameleon.kdb_shown_catalogs (relid, number) SELECT s.catalog, s.number FROM kameleon.shown_catalogs() AS s;
 
 -- of earlier versions of the views
 DROP FUNCTION IF EXISTS kameleon.is_storage(name), kameleon.toasted(name);

@@ -508,6 +508,8 @@ BEGIN
                 PERFORM kameleon.sync_entity(entity, command.command_tag);
             END LOOP;
             entity := NULL;
+            PERFORM kameleon.notify_session(d.view_id::text)
+            FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid WHERE c.relnamespace = command.objid;
         ELSIF command.object_type IN ('view', 'materialized view', 'view column', 'materialized view column', 'foreign table', 'sequence') THEN
             PERFORM kameleon.notify_session('names');
         END IF;

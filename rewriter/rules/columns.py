@@ -14,7 +14,7 @@ def target_name(statement: Statement, relation: Relation) -> str:
     if relation.apart is not None:
         return relation.apart
     token = relation.alias if relation.alias is not None else relation.chain.end - 1
-    return statement.text(token, token + 1)
+    return statement.bare_name(token)
 
 
 def row_of(statement: Statement, entity: Entity, columns: str, *, is_output: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rewriter.lexer import RESERVED
 from rewriter.parse import Item, Tree
 from rewriter.rules.sample import sample
 from rewriter.rules.twins import plain_item
@@ -36,7 +37,7 @@ def _read(statement: Statement, item: Item) -> None:
         if relation.with_system_columns:
             text += " AS " + relation.apart
     elif relation.alias is None and relation.takes_alias:
-        text += " AS " + statement.text(relation.chain.end - 1, relation.chain.end)
+        text += " AS " + statement.bare_name(relation.chain.end - 1)
     statement.replace(relation.start, relation.end, text)
 
 
@@ -59,5 +60,7 @@ def qualified_columns(statement: Statement, tree: Tree) -> None:
         assert item.relation is not None
         if item.relation.apart is not None:
             statement.replace(chain.first, relation_token + 1, item.relation.apart)
+        elif statement.word(relation_token) in RESERVED:
+            statement.replace(chain.first, relation_token + 1, statement.bare_name(relation_token))
         else:
             statement.cut(chain.first, relation_token)

@@ -42,6 +42,31 @@ async def test_a_table_that_is_dropped_while_the_catalog_is_read(catalog: Catalo
         await store.close()
 
 
+async def test_a_deadlock_with_who_builds_indexes_of_catalogs_anew(catalog: CatalogDatabase) -> None:
+    session = catalog.session()
+    chosen: list[str] = []
+
+    class Victim(asyncpg.Connection):
+        async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+            if query == CATALOG_SQL and len(chosen) == 1:
+                chosen.append(query)
+                raise asyncpg.DeadlockDetectedError("deadlock detected")
+            return await super().fetchval(query, *args, **options)
+
+    async def connect() -> Any:
+        return await asyncpg.connect(catalog.postgres.dsn(catalog.name), connection_class=Victim)
+
+    store = await open_store(connect)
+    assert store is not None
+    try:
+        session.execute("CREATE TABLE t (x int)")
+        chosen.append("from now on")
+        assert [each.name for each in (await store.refresh()).entities.values() if each.name == "t"] == ["t"]
+        assert len(chosen) == 2
+    finally:
+        await store.close()
+
+
 async def test_many_refreshes_at_once_share_a_read_that_begins_after_them(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     read = asyncio.Event()

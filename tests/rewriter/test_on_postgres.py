@@ -11,6 +11,7 @@ import pytest
 
 from catalog.loader import CATALOG_SQL, parse_session_state, parse_snapshot, session_state_sql
 from rewriter import Kind, Rewriter
+from rewriter.lexer import RESERVED
 from tests.catalog.fix_catalog import CatalogDatabase
 from tests.fix_postgres import PostgresServer
 from tests.rewriter.fixture_files import Case, cases
@@ -62,3 +63,8 @@ def test_postgres_takes_it(sample: Sample, case: Case) -> None:
     else:
         sample.connection.execute(prepare)
         sample.connection.execute("DEALLOCATE fixture")
+
+
+def test_the_reserved_words_are_postgresqls(postgres: PostgresServer) -> None:
+    words = {word for (word,) in postgres.execute("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")}
+    assert words <= RESERVED

@@ -38,6 +38,15 @@ select found, of, unknown, nowhere from kept.rows_of;
 create view kept.grouped as select c.oid as number, c.relname, count(a.attnum) as columns from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 where c.relname ~ '^(kdb_|items)' group by c.oid;
 select relname, columns from kept.grouped order by 1;
 
+-- Catalogs that are read, by name, to print a view or a routine's body
+create view kept.rules as select ev_class::regclass::text as of, r.rulename from pg_rewrite r where ev_class::regclass::text ~ '(kdb_|^kept.(plain|rules)$)';
+select * from kept.rules order by 1;
+create view kept.all_of_them as select n.nspname, c.relname, r.rulename, r.ctid is null as nowhere, t.typname, 'pg_rewrite'::regclass as named from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = c.reltype where c.relname ~ '^(kdb_|plain|rules)' and n.nspname in ('kept', 'kameleon');
+select * from kept.all_of_them order by 1, 2;
+create or replace view kept.rules as select ev_class::regclass::text as of, r.rulename from pg_rewrite r where ev_class::regclass::text ~ '(kdb_|^kept.(plain|all_of_them)$)';
+select * from kept.rules order by 1;
+select pg_get_viewdef('kept.rules'::regclass), pg_get_ruledef(oid) from pg_rewrite where ev_class = 'kept.all_of_them'::regclass;
+
 -- Statistics
 create view kept.counted as select relname, n_tup_ins >= 0 as inserted from pg_stat_user_tables where schemaname in ('kept', 'kameleon') and relname <> 'settings';
 select * from kept.counted order by 1;
@@ -92,6 +101,12 @@ create function kept.names() returns setof name stable begin atomic select relna
 select * from kept.names();
 create function kept.count_of(pattern text) returns bigint return (select count(*) from pg_class where relname ~ pattern);
 select kept.count_of('^kdb_'), kept.count_of('^items$');
+create function kept.procedures() returns setof text begin atomic select proname || ' of ' || nspname from pg_proc p join pg_namespace n on n.oid = pronamespace where proname in ('names', 'query_over') or proname ~ '^kdb_'; end;
+select * from kept.procedures() order by 1;
+create function kept.calls_itself(n int) returns bigint return (select case n when 0 then count(*) else kept.calls_itself(n - 1) end from pg_proc where proname ~ '^kdb_');
+select kept.calls_itself(2);
+create function kept.ruled() returns bigint return (select count(*) from pg_rewrite where ev_class::regclass::text ~ 'kdb_');
+select kept.ruled();
 create view kept.called as select kept.count_of('^kdb_') as n, relname from kept.relations;
 select * from kept.called order by relname;
 create procedure kept.note_down() begin atomic insert into kept.items select 10 + count(*), max(relname), 1 from pg_class where relname ~ '^kdb_' or relname = 'items'; delete from kept.items where id = (select count(*) from pg_tables where tablename ~ '^(kdb_|items)'); end;
@@ -101,6 +116,33 @@ select pg_get_functiondef('kept.names'::regproc);
 create or replace function kept.names() returns setof name stable begin atomic select relname from pg_class where relname ~ '^(kdb_|items)' and relkind = 'r' order by 1; end;
 select * from kept.names();
 drop function kept.names();
+
+-- Functions that tell of a relation's storage, and of what a routine runs
+create table kept.large (id int, t text);
+insert into kept.large select n, repeat('x', 100) from generate_series(1, 2000) as n;
+create view kept.sizes as select relname, pg_total_relation_size(c.oid) > 100000 as is_large, s.size > 100000 as again, pg_catalog.pg_relation_size(c.oid, 'main') > 100000 as mainly from pg_class c, lateral pg_table_size(c.oid) as s (size) where c.oid in ('kept.items'::regclass, 'kept.large'::regclass);
+select * from kept.sizes order by 1;
+create view kept.unnamed as select relname, pg_relation_size > 100000 as is_large from pg_class c, pg_relation_size(c.oid) where c.oid in ('kept.items'::regclass, 'kept.large'::regclass);
+select * from kept.unnamed order by 1;
+create view kept.texts as select proname, pg_get_functiondef(p.oid) as said, pg_get_function_sqlbody(p.oid) as body from pg_proc p where pronamespace = 'kept'::regnamespace and prosqlbody is not null and proname in ('count_of', 'ruled');
+select * from kept.texts order by 1;
+create function kept.size_of(name) returns boolean return (select pg_table_size(oid) > 100000 from pg_class where relname = $1 and relnamespace = 'kept'::regnamespace);
+select kept.size_of('large'), kept.size_of('items');
+create materialized view kept.sizes_then as select * from kept.sizes;
+select * from kept.sizes_then order by 1;
+
+-- Their schema by another name, with views over tables that are not in it
+create schema kept_views;
+create view kept_views.plain as select relname from pg_class where relname ~ '^(kdb_|items)';
+create view kept_views.of_items as select id, note from kept.items;
+create materialized view kept_views.then as select relname from pg_class where relname ~ '^(kdb_|items)';
+alter schema kept_views rename to kept_ones;
+select * from kept_ones.plain order by 1;
+select * from kept_ones.of_items order by id;
+update kept_ones.of_items set note = note where id = 1;
+refresh materialized view kept_ones.then;
+select * from kept_ones.then order by 1;
+drop schema kept_ones cascade;
 
 -- Who may read it may not read more
 create view kept.secrets as select passwd is null as hidden from pg_shadow limit 1;
