@@ -38,7 +38,8 @@ _QUERIES = frozenset((Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.M
 _READERS = frozenset((Kind.SELECT, Kind.DECLARE, Kind.PREPARE, Kind.COPY))
 #: What keeps the rows of a query, and not the query, or writes by them; but not to a catalog.
 _KEEPS_ANSWER = re.compile(
-    r"\s*(?:(?:INSERT\s+INTO|MERGE\s+INTO|(?:UPDATE|DELETE\s+FROM)(?:\s+ONLY)?)\s+(?!\"?pg_|\"?information_schema\b)"
+    r"\s*(?:EXPLAIN\s*(?:\([^()]*\bANALY[SZ]E\b[^()]*\)|\bANALY[SZ]E\b(?:\s+VERBOSE\b)?)\s*)?"
+    r"(?:(?:INSERT\s+INTO|MERGE\s+INTO|(?:UPDATE|DELETE\s+FROM)(?:\s+ONLY)?)\s+(?!\"?pg_|\"?information_schema\b)"
     r"|CREATE\s+(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED)\s+)*TABLE\b[^;]*\bAS\b)",
     re.IGNORECASE,
 )

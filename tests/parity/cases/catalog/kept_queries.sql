@@ -144,6 +144,14 @@ refresh materialized view kept_ones.then;
 select * from kept_ones.then order by 1;
 drop schema kept_ones cascade;
 
+-- Kept as rows
+-- shape
+explain (analyze, costs off, timing off, summary off) create table kept.explained as select relname from pg_class where relname ~ '^(kdb_|items)';
+select * from kept.explained order by 1;
+-- shape
+explain analyze insert into kept.explained select tablename from pg_tables where tablename ~ '^(kdb_|items)';
+select * from kept.explained order by 1;
+
 -- Who may read it may not read more
 create view kept.secrets as select passwd is null as hidden from pg_shadow limit 1;
 grant usage on schema kept to parity_reader;
