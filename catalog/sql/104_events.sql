@@ -510,6 +510,9 @@ BEGIN
             entity := NULL;
         ELSIF command.object_type IN ('view', 'materialized view', 'view column', 'materialized view column', 'foreign table', 'sequence') THEN
             PERFORM kameleon.notify_session('names');
+            IF command.object_type = 'foreign table' THEN
+                PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
+            END IF;
         END IF;
         IF command.command_tag LIKE 'ALTER %' THEN
             PERFORM kameleon.follow_names(command.classid, command.objid, command.command_tag);
