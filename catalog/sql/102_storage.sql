@@ -732,10 +732,11 @@ DECLARE
     read_view text := format('kameleon.%I', 'kdb_read_' || entity);
     cast_function text := format('kameleon.%I', 'kdb_row_' || entity);
 BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION %s(kdb_row %s) RETURNS %s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 RETURN %s',
+    -- not in standard SQL: where a body that is kept parsed makes rows of a table, newer PostgreSQL refuses ALTER TABLE of it
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s(kdb_row %s) RETURNS %s LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1 AS %L',
                    cast_function, read_view, shell,
-                   format('ROW(%s)::%s', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
-                                                  FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped), shell));
+                   format('SELECT ROW(%s)', (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
+                                             FROM pg_attribute a WHERE a.attrelid = shell AND a.attnum > 0 AND NOT a.attisdropped)));
     IF NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = to_regtype(read_view) AND k.casttarget = to_regtype(shell::text)) THEN
         EXECUTE format('CREATE CAST (%s AS %s) WITH FUNCTION %s(%s) AS IMPLICIT', read_view, shell, cast_function, read_view);
     END IF;
