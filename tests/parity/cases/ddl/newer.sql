@@ -7,7 +7,7 @@ alter table t alter doubled drop expression;
 update t set doubled = 0 where name = 'a' returning *;
 alter table t alter doubled drop expression if exists;
 alter table t alter big set storage external, alter big set compression pglz, alter name set statistics 500, alter n set (n_distinct = 5);
-select attname, attstorage, attcompression, attstattarget, attoptions from pg_attribute where attrelid = 't'::regclass and attnum > 0 order by attnum;
+select attname, attstorage, attcompression, attstattarget, array(select o from unnest(attoptions) as o where o !~ '^pg_') as options from pg_attribute where attrelid = 't'::regclass and attnum > 0 order by attnum;
 alter table t alter n reset (n_distinct), alter big set storage default;
 alter table t set (fillfactor = 70, autovacuum_enabled = false);
 select reloptions from pg_class where oid = 't'::regclass;
