@@ -192,6 +192,9 @@ insert into within values (5, 'five');
 alter table within add column late int default 1;
 create index within_late on within (late);
 create index within_refused on within (beyond.short(v));
+alter table within add column refused beyond.hstore;
+alter table within add column refused beyond.hstore[] default '{}';
+alter table within alter column v type beyond.hstore using null;
 select * from within order by id;
 reset role;
 -- The owner's rights on functions count where they are called.
