@@ -274,7 +274,11 @@ def fill_shell(
     if if_domains is not None and not any(_needs_quoting(name) for name in if_domains):
         oids = ", ".join(f"pg_catalog.to_regtype('{name}')" for name in if_domains)
         known = f"SELECT FROM pg_catalog.pg_type t WHERE t.oid IN ({oids}) AND t.typtype = 'd'"
-        fill = f"IF EXISTS ({known}) THEN {fill} END IF;"
+        # of a type that the client may not look up the statement itself tells it
+        fill = (
+            f"BEGIN IF NOT EXISTS ({known}) THEN RETURN; END IF;"
+            f" EXCEPTION WHEN insufficient_privilege THEN RETURN; END; {fill}"
+        )
     return _block([fill])
 
 

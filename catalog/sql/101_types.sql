@@ -171,11 +171,11 @@ DECLARE
     target text := format_type(typ, typmod);
     expression text;
 BEGIN
-    SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, p.provolatile INTO STRICT base
+    SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, t.typcollation, p.provolatile INTO STRICT base
     FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
     WHERE t.oid = typ;
     IF base.typtype = 'd' THEN
-        SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, p.provolatile INTO STRICT base
+        SELECT t.oid, t.typname, t.typtype, t.typelem, t.typnamespace, t.typcategory, t.typcollation, p.provolatile INTO STRICT base
         FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
         WHERE t.oid = kameleon.base_type(typ);
     END IF;
@@ -187,7 +187,9 @@ BEGIN
         expression := format('kameleon.money_in(%s)', element);
     ELSIF base.typnamespace = 'pg_catalog'::regnamespace AND base.typname LIKE 'reg%' AND base.typcategory = 'N' THEN
         expression := format('(%s)::oid::%s', element, format_type(base.oid, NULL));
-    ELSIF typ <> base.oid OR base.provolatile <> 'i' OR base.typname IN ('char', 'xml') THEN
+    -- of a cast that is nothing but another name for text, as citext's, nothing is left beside COLLATE
+    ELSIF typ <> base.oid OR base.provolatile <> 'i' OR base.typname IN ('char', 'xml')
+          OR (base.typcollation <> 0 AND base.typnamespace <> 'pg_catalog'::regnamespace) THEN
         expression := format('%s(textout(%s), %s, -1)', kameleon.input_alias(typ), element,
                              coalesce(nullif(base.typelem, 0), base.oid));
     ELSE

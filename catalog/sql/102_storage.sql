@@ -141,6 +141,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 SET quote_all_identifiers = off AS $$
 DECLARE
     source text := format('kameleon.%I', 'kdb_read_' || entity);
+    explained constant text := 'EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM %s';
+    owner_name name := (SELECT pg_get_userbyid(c.relowner) FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity);
+    once text := 'kdb_once_' || replace(gen_random_uuid()::text, '-', '');
     plan json;
 BEGIN
     IF cardinality(expressions) = 0 THEN
@@ -151,8 +154,17 @@ BEGIN
             SELECT string_agg(format('%1$I%2$s AS %1$I', f.field_name, kameleon.write_cast(f.type_oid)), ', ' ORDER BY f.attnum)
             FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped), source);
     END IF;
-    plan := kameleon.run_as_owner(entity, format('EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM %s',
-                                                 array_to_string(expressions, ', '), source));
+    BEGIN
+        plan := kameleon.run_as_owner(entity, format(explained, array_to_string(expressions, ', '), source));
+    EXCEPTION WHEN insufficient_privilege THEN
+        -- who wrote them may use what they name, in a schema of an extension say, also where the owner may not
+        EXECUTE format('CREATE VIEW kameleon.%I AS SELECT %s FROM %s', once, (
+            SELECT string_agg(format('%s AS kdb_%s', e.expression, e.position), ', ' ORDER BY e.position)
+            FROM unnest(expressions) WITH ORDINALITY AS e (expression, position)), source);
+        EXECUTE format('GRANT SELECT ON kameleon.%I TO %I', once, owner_name);
+        plan := kameleon.run_as_owner(entity, format(explained, '*', 'kameleon.' || quote_ident(once)));
+        EXECUTE format('DROP VIEW kameleon.%I', once);
+    END;
     expressions := ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
                          FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
                          ORDER BY o.position);

@@ -512,6 +512,9 @@ BEGIN
             FROM kameleon.kdb_view_definitions d JOIN pg_class c ON c.oid = d.relid WHERE c.relnamespace = command.objid;
         ELSIF command.object_type IN ('view', 'materialized view', 'view column', 'materialized view column', 'foreign table', 'sequence') THEN
             PERFORM kameleon.notify_session('names');
+            IF command.object_type = 'foreign table' THEN
+                PERFORM kameleon.dedicate_parents(command.objid, command.command_tag);
+            END IF;
         END IF;
         IF command.command_tag LIKE 'ALTER %' THEN
             PERFORM kameleon.follow_names(command.classid, command.objid, command.command_tag);

@@ -169,6 +169,43 @@ insert into born values (5, 'by all');
 reset role;
 select * from born order by id;
 
+-- What an index or a constraint names the table's owner need not reach: who makes it must.
+create schema beyond;
+create function beyond.short(text) returns text immutable language sql as 'select left($1, 1)';
+create extension hstore schema beyond;
+create table within (id int, v text, h beyond.hstore);
+insert into within values (1, 'one', 'a=>1'), (2, 'two', 'b=>2');
+alter table within owner to parity_reader;
+create index within_short on within (beyond.short(v)) where beyond.short(v) <> 'z';
+create unique index within_both on within (beyond.short(v), id);
+alter table within add check (beyond.short(v) <> 'x'), add check (not h operator(beyond.?) 'c');
+alter table within add column brief text generated always as (beyond.short(v)) stored;
+select indexdef from pg_indexes where tablename = 'within' order by indexname;
+insert into within values (3, 'xyz'), (4, 'four');
+insert into within values (3, 'three'), (4, 'four');
+insert into within values (3, 'tree');
+set enable_seqscan = off;
+select id, brief from within where beyond.short(v) = 't' order by id;
+reset enable_seqscan;
+set role parity_reader;
+insert into within values (5, 'five');
+alter table within add column late int default 1;
+create index within_late on within (late);
+create index within_refused on within (beyond.short(v));
+alter table within add column refused beyond.hstore;
+alter table within add column refused beyond.hstore[] default '{}';
+alter table within alter column v type beyond.hstore using null;
+select * from within order by id;
+reset role;
+-- The owner's rights on functions count where they are called.
+create function uncalled(text) returns text immutable language plpgsql as 'begin return upper($1); end';
+revoke execute on function uncalled from public;
+create index within_uncalled on within (uncalled(v));
+create index within_constant on within (id) where v > uncalled('a');
+drop table within;
+drop function uncalled;
+drop schema beyond cascade;
+
 -- Comments and labels
 comment on table born is 'born with it';
 comment on column born.v is 'a column';
