@@ -140,7 +140,8 @@ $$;
 
 -- An object of ours must neither block a DROP of what it depends on nor be named by its error: normal dependencies
 -- become automatic ones. Those of views and of the carrier's type on types and functions go: automatic ones would still
--- be reported, and these are rebuilt by the event trigger in the same transaction.
+-- be reported, and these are rebuilt by the event trigger in the same transaction. A dependency on a table's row type becomes one
+-- on the table: ALTER TABLE that rewrites refuses, from PostgreSQL 15.20 on, where an expression uses the row type.
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oids oid[], object_oids oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
@@ -151,6 +152,10 @@ BEGIN
                AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.objid AND c.relkind IN ('v', 'c'))));
     UPDATE pg_depend d SET deptype = 'a' FROM unnest(class_oids, object_oids) AS o (classid, objid)
     WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'n';
+    UPDATE pg_depend d SET refclassid = 'pg_class'::regclass, refobjid = c.oid
+    FROM unnest(class_oids, object_oids) AS o (classid, objid), pg_type t, pg_class c
+    WHERE d.classid = o.classid AND d.objid = o.objid AND d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+      AND c.oid = t.typrelid AND c.relkind <> 'c';
 END
 $$;
 

@@ -30,6 +30,21 @@ def test_rows_are_documents(catalog: CatalogDatabase) -> None:
     ]
 
 
+def test_nothing_of_ours_depends_on_a_tables_row_type(catalog: CatalogDatabase) -> None:
+    # ALTER TABLE that rewrites refuses expressions over the row type, since PostgreSQL 15.20
+    session = catalog.session()
+    session.execute("CREATE TABLE person (id int PRIMARY KEY, name text)")
+    session.execute("CREATE VIEW whole AS SELECT p::text AS row FROM person p")
+    session.execute("CREATE FUNCTION whole(number int) RETURNS text RETURN (SELECT p::text FROM person p WHERE id = number)")
+    found = rows(
+        session,
+        "SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d"
+        " WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = 'person'::regtype AND d.deptype <> 'i'"
+        " AND d.classid <> 'pg_cast'::regclass",
+    )
+    assert found == []
+
+
 def test_a_rolled_back_create_leaves_nothing(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     with session.transaction(force_rollback=True):
