@@ -401,13 +401,17 @@ def test_a_type_whose_input_function_is_not_written_in_c_is_kept_in_a_table(cata
         session.execute("DROP TABLE person")
 
 
-def test_a_change_of_type_past_the_proxy_is_refused(catalog: CatalogDatabase) -> None:
+def test_past_the_proxy_alter_table_sees_the_rows(catalog: CatalogDatabase) -> None:
     session = catalog.session()
-    session.execute("CREATE TABLE person (id int)")
-    session.execute("INSERT INTO {insert} VALUES (1)".format(**catalog.views("person")))
-    with pytest.raises(psycopg.errors.FeatureNotSupported):
-        session.execute("ALTER TABLE person ALTER id TYPE bigint")
-    assert rows(session, "SELECT id FROM {read}".format(**catalog.views("person"))) == [(1,)]
+    session.execute("CREATE TABLE person (id int, name text)")
+    session.execute("INSERT INTO {insert} VALUES (1, NULL)".format(**catalog.views("person")))
+    session.execute("ALTER TABLE person ALTER id TYPE text USING 'no. ' || id")
+    session.execute("ALTER TABLE person ADD size int DEFAULT length(current_user)")
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        session.execute("ALTER TABLE person ALTER name SET NOT NULL")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        session.execute("ALTER TABLE person ADD CHECK (id = '')")
+    assert rows(session, "SELECT * FROM {read}".format(**catalog.views("person"))) == [("no. 1", None, 8)]
 
 
 def test_the_changelog_tells_who_what_and_why(catalog: CatalogDatabase) -> None:
