@@ -60,10 +60,20 @@ DECLARE
     type_oids oid[] := CASE WHEN EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'b' AND t.typelem = 0)
                             THEN ARRAY[typ] ELSE ARRAY(SELECT kameleon.types_within(typ)) END;
 BEGIN
-    RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
+    RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle', 'cube')
                    OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
             FROM pg_type t WHERE t.oid = ANY (type_oids));
 END
+$$;
+
+-- Whether a value of a type can be had back from its text. Types in C of which it is not known are taken for those that round what
+-- they print (PostGIS's box2d, tdigest, unit).
+CREATE OR REPLACE FUNCTION kameleon.text_is_exact(typ oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.typtype <> 'b' OR l.lanname <> 'c' OR t.typname = ANY ('{citext,cube,debversion,ean13,geography,geometry,halfvec,hll,hll_hashval,hstore,ip4,ip4r,ip6,ip6r,ipaddress,'
+                                                'iprange,isbn,isbn13,ismn,ismn13,issn,issn13,jsquery,lquery,ltree,ltxtquery,mpq,mpz,numeral,nvarchar2,prefix_range,'
+                                                'query_int,raster,rational,roman,seg,semver,sparsevec,upc,varchar2,vector,zahl}')
+    FROM pg_type t JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_language l ON l.oid = p.prolang WHERE t.oid = typ
 $$;
 
 -- The labels of the enums and the attributes of the composites in a type, by their OIDs; NULL where there are none.

@@ -401,6 +401,28 @@ def test_a_type_whose_input_function_is_not_written_in_c_is_kept_in_a_table(cata
         session.execute("DROP TABLE person")
 
 
+def test_a_type_in_c_that_is_not_known_to_print_exactly_is_kept_in_a_table(catalog: CatalogDatabase) -> None:
+    session = catalog.session("SET client_min_messages = warning")
+    for statement in (
+        "CREATE EXTENSION cube",
+        "CREATE TYPE rounded",
+        "CREATE FUNCTION rounded_in(cstring) RETURNS rounded LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in'",
+        "CREATE FUNCTION rounded_out(rounded) RETURNS cstring LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_out'",
+        "CREATE TYPE rounded (INPUT = rounded_in, OUTPUT = rounded_out, ALIGNMENT = double)",
+        "CREATE DOMAIN exact AS cube",
+        "CREATE DOMAIN inexact AS rounded",
+        "CREATE TYPE pair AS (one int, other inexact)",
+    ):
+        session.execute(statement.encode())
+    for type_name, storage in {
+        "cube": "shared", "cube[]": "shared", "exact": "shared", "rounded": "dedicated", "rounded[]": "dedicated",
+        "inexact": "dedicated", "pair": "dedicated",
+    }.items():  # fmt: skip
+        session.execute(f"CREATE TABLE place (id int, at {type_name})".encode())
+        assert rows(session, "SELECT storage_mode FROM kameleon.entities") == [(storage,)], type_name
+        session.execute("DROP TABLE place")
+
+
 def test_past_the_proxy_alter_table_sees_the_rows(catalog: CatalogDatabase) -> None:
     session = catalog.session()
     session.execute("CREATE TABLE person (id int, name text)")
