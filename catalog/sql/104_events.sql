@@ -427,6 +427,18 @@ BEGIN
 END
 $$;
 
+-- Whether a function of an extension's is among those that run, by its name in PL/pgSQL's PG_CONTEXT. What such a function makes, it
+-- and its like will use in statements that no rewriter sees: PostGIS's topologies, history tables.
+CREATE OR REPLACE FUNCTION kameleon.is_in_extensions_function(context text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN strpos(context, E'\n') > 0 AND EXISTS (
+        SELECT FROM regexp_matches(context, '^(?:PL/pgSQL|SQL) function (?:[\w$]+\.)?"?([\w$]+)', 'gn') AS f (found)
+        JOIN pg_proc p ON p.proname = f.found[1] AND p.oid >= 16384
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e');
+END
+$$;
+
 -- The queries of all that is called are looked up by what they are given: a plan made once, whatever it is given, is as good
 -- as a new one, and many a session runs only a few commands.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
@@ -438,6 +450,7 @@ DECLARE
     seen int[] := '{}';
     privileges_changed boolean := false;
     open_shells int[];
+    context text;
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -474,7 +487,9 @@ BEGIN
             IF storage IN ('shared', 'dedicated')
                AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
                AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN
-                seen := seen || kameleon.create_entity(command.objid, CASE WHEN command.in_extension THEN 'dedicated' ELSE storage END, command.command_tag);
+                GET DIAGNOSTICS context = PG_CONTEXT;
+                seen := seen || kameleon.create_entity(command.objid, CASE WHEN command.in_extension OR kameleon.is_in_extensions_function(context) THEN 'dedicated'
+                                                                           ELSE storage END, command.command_tag);
             ELSIF storage IN ('shared', 'dedicated') THEN
                 PERFORM kameleon.notify_session('names');
             END IF;
