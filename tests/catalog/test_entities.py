@@ -35,7 +35,7 @@ def test_nothing_of_ours_depends_on_a_tables_row_type(catalog: CatalogDatabase) 
     session = catalog.session()
     session.execute("CREATE TABLE person (id int PRIMARY KEY, name text)")
     session.execute("CREATE VIEW whole AS SELECT p::text AS row FROM person p")
-    session.execute("CREATE FUNCTION whole(number int) RETURNS text RETURN (SELECT p::text FROM person p WHERE id = number)")
+    session.execute("CREATE FUNCTION whole(n int) RETURNS text RETURN (SELECT p::text FROM person p WHERE id = n)")
     found = rows(
         session,
         "SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d"
@@ -406,8 +406,8 @@ def test_a_type_in_c_that_is_not_known_to_print_exactly_is_kept_in_a_table(catal
     for statement in (
         "CREATE EXTENSION cube",
         "CREATE TYPE rounded",
-        "CREATE FUNCTION rounded_in(cstring) RETURNS rounded LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_in'",
-        "CREATE FUNCTION rounded_out(rounded) RETURNS cstring LANGUAGE c IMMUTABLE STRICT AS '$libdir/cube', 'cube_out'",
+        "CREATE FUNCTION rounded_in(cstring) RETURNS rounded IMMUTABLE STRICT LANGUAGE c AS '$libdir/cube', 'cube_in'",
+        "CREATE FUNCTION rounded_out(rounded) RETURNS cstring IMMUTABLE LANGUAGE c AS '$libdir/cube', 'cube_out'",
         "CREATE TYPE rounded (INPUT = rounded_in, OUTPUT = rounded_out, ALIGNMENT = double)",
         "CREATE DOMAIN exact AS cube",
         "CREATE DOMAIN inexact AS rounded",
