@@ -60,10 +60,20 @@ DECLARE
     type_oids oid[] := CASE WHEN EXISTS (SELECT FROM pg_type t WHERE t.oid = typ AND t.typtype = 'b' AND t.typelem = 0)
                             THEN ARRAY[typ] ELSE ARRAY(SELECT kameleon.types_within(typ)) END;
 BEGIN
-    RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle')
+    RETURN (SELECT bool_or(t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money', 'date', 'timestamp', 'timestamptz', 'xml', 'path', 'polygon', 'circle', 'cube')
                    OR (t.typname LIKE 'reg%' AND t.typnamespace = 'pg_catalog'::regnamespace AND t.typcategory = 'N'))
             FROM pg_type t WHERE t.oid = ANY (type_oids));
 END
+$$;
+
+-- Whether a value of a type can be had back from its text. Types in C of which it is not known are taken for those that round what
+-- they print (PostGIS's box2d, tdigest, unit).
+CREATE OR REPLACE FUNCTION kameleon.text_is_exact(typ oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.typtype <> 'b' OR l.lanname <> 'c' OR t.typname = ANY ('{citext,cube,debversion,ean13,geography,geometry,halfvec,hll,hll_hashval,hstore,ip4,ip4r,ip6,ip6r,ipaddress,'
+                                                'iprange,isbn,isbn13,ismn,ismn13,issn,issn13,jsquery,lquery,ltree,ltxtquery,mpq,mpz,numeral,nvarchar2,prefix_range,'
+                                                'query_int,raster,rational,roman,seg,semver,sparsevec,upc,varchar2,vector,zahl}')
+    FROM pg_type t JOIN pg_proc p ON p.oid = t.typoutput JOIN pg_language l ON l.oid = p.prolang WHERE t.oid = typ
 $$;
 
 -- The labels of the enums and the attributes of the composites in a type, by their OIDs; NULL where there are none.
@@ -140,7 +150,8 @@ $$;
 
 -- An object of ours must neither block a DROP of what it depends on nor be named by its error: normal dependencies
 -- become automatic ones. Those of views and of the carrier's type on types and functions go: automatic ones would still
--- be reported, and these are rebuilt by the event trigger in the same transaction.
+-- be reported, and these are rebuilt by the event trigger in the same transaction. A dependency on a table's row type becomes one
+-- on the table: ALTER TABLE that rewrites refuses, from PostgreSQL 15.20 on, where an expression uses the row type.
 CREATE OR REPLACE FUNCTION kameleon.depend_silently(class_oids oid[], object_oids oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
@@ -151,6 +162,10 @@ BEGIN
                AND EXISTS (SELECT FROM pg_class c WHERE c.oid = o.objid AND c.relkind IN ('v', 'c'))));
     UPDATE pg_depend d SET deptype = 'a' FROM unnest(class_oids, object_oids) AS o (classid, objid)
     WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'n';
+    UPDATE pg_depend d SET refclassid = 'pg_class'::regclass, refobjid = c.oid
+    FROM unnest(class_oids, object_oids) AS o (classid, objid), pg_type t, pg_class c
+    WHERE d.classid = o.classid AND d.objid = o.objid AND d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
+      AND c.oid = t.typrelid AND c.relkind <> 'c';
 END
 $$;
 

@@ -128,7 +128,9 @@ BEGIN
     END IF;
     INSERT INTO pg_constraint
     SELECT r.* FROM jsonb_populate_record(primary_key, jsonb_build_object(
-        'oid', declared, 'conname', key_name, 'connamespace', 'kameleon'::regnamespace::oid, 'conrelid', view_oid, 'conindid', 0,
+        'oid', declared, 'conname', key_name, 'connamespace', 'kameleon'::regnamespace::oid, 'conrelid', view_oid,
+        -- pg_get_constraintdef looks at its index: one that no DDL takes away
+        'conindid', 'pg_class_oid_index'::regclass::oid,
         'conkey', ARRAY(SELECT v.attnum
                         FROM unnest(primary_key.conkey) WITH ORDINALITY AS k (attnum, position)
                         JOIN pg_attribute a ON a.attrelid = of_table AND a.attnum = k.attnum

@@ -427,6 +427,18 @@ BEGIN
 END
 $$;
 
+-- Whether a function of an extension's is among those that run, by its name in PL/pgSQL's PG_CONTEXT. What such a function makes, it
+-- and its like will use in statements that no rewriter sees: PostGIS's topologies, history tables.
+CREATE OR REPLACE FUNCTION kameleon.is_in_extensions_function(context text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN strpos(context, E'\n') > 0 AND EXISTS (
+        SELECT FROM regexp_matches(context, '^(?:PL/pgSQL|SQL) function (?:[\w$]+\.)?"?([\w$]+)', 'gn') AS f (found)
+        JOIN pg_proc p ON p.proname = f.found[1] AND p.oid >= 16384
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e');
+END
+$$;
+
 -- The queries of all that is called are looked up by what they are given: a plan made once, whatever it is given, is as good
 -- as a new one, and many a session runs only a few commands.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_end() RETURNS event_trigger
@@ -438,6 +450,7 @@ DECLARE
     seen int[] := '{}';
     privileges_changed boolean := false;
     open_shells int[];
+    context text;
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
@@ -474,7 +487,9 @@ BEGIN
             IF storage IN ('shared', 'dedicated')
                AND NOT EXISTS (SELECT FROM kameleon.kdb_entity_definitions e WHERE e.relid = command.objid)
                AND command.schema_name NOT IN ('information_schema', 'pg_catalog', 'pg_toast') THEN
-                seen := seen || kameleon.create_entity(command.objid, CASE WHEN command.in_extension THEN 'dedicated' ELSE storage END, command.command_tag);
+                GET DIAGNOSTICS context = PG_CONTEXT;
+                seen := seen || kameleon.create_entity(command.objid, CASE WHEN command.in_extension OR kameleon.is_in_extensions_function(context) THEN 'dedicated'
+                                                                           ELSE storage END, command.command_tag);
             ELSIF storage IN ('shared', 'dedicated') THEN
                 PERFORM kameleon.notify_session('names');
             END IF;
@@ -635,27 +650,51 @@ BEGIN
 END
 $$;
 
+-- Whether an ALTER TABLE, given in lower case, may have to look at the table's rows: rather one too many.
+CREATE OR REPLACE FUNCTION kameleon.may_read_rows(statement text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.said ~ '\malter\s+(?:column\s+)?(?:"(?:[^"]|"")+"|[\w$]+)\s+(?:set\s+data\s+)?type\M'
+        OR s.said ~ '\mset\s+(?:not\s+null|expression)\M|\mattach\M|\m(?:enable|disable)\s+trigger\M|\mtable\s+(?:if\s+exists\s+)?only\M'
+        OR s.said ~ '\madd\M.*\m(?:default|not\s+null|check|unique|primary|exclude|generated|(?:big|small)?serial[248]?)\M'
+        OR (s.said ~ '\madd\M' AND EXISTS (SELECT FROM pg_type t WHERE t.typtype = 'd' AND t.typnamespace <> 'information_schema'::regnamespace
+                                           AND strpos(s.said, lower(t.typname)) > 0))
+        OR (s.said ~ '\mvalidate\M' AND EXISTS (SELECT FROM pg_constraint c WHERE c.contype IN ('c', 'n') AND NOT c.convalidated
+                                                AND strpos(s.said, lower(c.conname)) > 0))
+    -- a constant for all rows, which satisfies NOT NULL, is kept beside them
+    FROM regexp_replace(statement, '(?:\mnot\s+null\s+)?\mdefault\s+(?:[-+]?\s*[\d.]+|''[^'']*''|true|false)(?:\s*::\s*[\w."]+(?:\s*\([\d,\s]*\))?(?:\[\])*)?'
+                                   '(?=\s*(?:[,";]|$|\n|\m(?:not|references|constraint|collate|check|unique|primary)\M))(?:\s*\mnot\s+null\M)?', '', 'g') AS s (said)
+$$;
+
 -- Foreign keys are validated by a query over both tables, which their shells do not let pass. Where nothing has opened them, in
 -- functions and past the proxy, this does: those that the statement names, and those that foreign keys tie to what it names. With a
--- table that has its rows, they need theirs, too.
+-- table that has its rows, they need theirs, too; and so does whatever looks at rows and has had no prelude.
 CREATE OR REPLACE FUNCTION kameleon.on_ddl_command_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     context text;
     said text;
     words text[];
+    is_seen boolean;
+    reads_rows boolean;
     shell record;
 BEGIN
     IF coalesce(current_setting('kameleon.internal', true), '') = 'on' THEN
         RETURN;
     END IF;
     GET DIAGNOSTICS context = PG_CONTEXT;
+    -- what the proxy has seen has its prelude
+    is_seen := strpos(context, E'\n') = 0 AND coalesce(current_setting('kameleon.proxied', true), '') <> '';
     -- a function's statement is in the context, below the line that is ours; that of an SQL function only in its body
     said := CASE WHEN strpos(context, E'\n') = 0 THEN current_query() ELSE concat_ws(';', context,
         (SELECT string_agg(p.prosrc, ';') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'sql'
          WHERE p.proname = ANY (regexp_split_to_array(context, '[^\w$]+')::name[]))) END;
-    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement) WHERE s.statement ~* 'references|validate|enforced|expression|\mtype\M');
+    said := (SELECT lower(string_agg(s.statement, ' ')) FROM regexp_split_to_table(said, ';') AS s (statement)
+             WHERE s.statement ~* CASE WHEN is_seen THEN 'references|validate|enforced|expression|\mtype\M' ELSE '\malter\M|references' END);
     IF said IS NULL THEN
+        RETURN;
+    END IF;
+    reads_rows := NOT is_seen AND kameleon.may_read_rows(said);
+    IF NOT reads_rows AND said !~ 'references|validate|enforced|expression|\mtype\M' THEN
         RETURN;
     END IF;
     words := regexp_split_to_array(said, '[^\w$]+');
@@ -666,7 +705,7 @@ BEGIN
             WHERE lower(e.entity_name) = ANY (words)
                OR (e.entity_name ~ '[^\w$]' AND strpos(said, lower(replace(e.entity_name, '"', '""'))) > 0)
         )
-        SELECT c.oid, bool_or(n.storage_mode = 'dedicated' OR EXISTS (SELECT FROM named AS o WHERE o.storage_mode = 'dedicated')) AS needs_rows
+        SELECT c.oid, bool_or((reads_rows AND n.is_own) OR n.storage_mode = 'dedicated' OR EXISTS (SELECT FROM named AS o WHERE o.storage_mode = 'dedicated')) AS needs_rows
         FROM named n CROSS JOIN LATERAL (SELECT n.relid UNION SELECT unnest(ARRAY[k.conrelid, k.confrelid]) FROM kameleon.foreign_keys_of(n.relid) AS k) AS t (relid)
         JOIN pg_class c ON c.oid = t.relid JOIN kameleon.kdb_entity_definitions e ON e.relid = c.oid AND e.storage_mode = 'shared'
         WHERE NOT c.relispopulated AND (n.is_own OR has_any_column_privilege(kameleon.acting_role(), c.oid, 'REFERENCES'))
@@ -674,7 +713,7 @@ BEGIN
         ORDER BY c.oid
     LOOP
         IF shell.needs_rows THEN
-            PERFORM kameleon.fill_shells(shell.oid::regclass, false);
+            PERFORM kameleon.fill_shells(shell.oid::regclass, reads_rows);
             CONTINUE;
         END IF;
         -- as the statement itself will

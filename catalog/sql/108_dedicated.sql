@@ -53,6 +53,12 @@ BEGIN
                      JOIN pg_proc p ON p.oid = t.typinput JOIN pg_language l ON l.oid = p.prolang
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND l.lanname NOT IN ('internal', 'c'))
             THEN 'the input function of a column''s type is not written in C'
+        WHEN EXISTS (SELECT FROM pg_attribute a CROSS JOIN LATERAL kameleon.types_within(a.atttypid) AS w (oid)
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 AND NOT kameleon.text_is_exact(w.oid))
+            THEN 'the text of a column''s type may not tell its values exactly'
+        WHEN EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid AND x.relam >= 16384 CROSS JOIN unnest(x.reloptions) AS o (said)
+                     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = split_part(o.said, '=', 2) WHERE i.indrelid = c.oid)
+            THEN 'an option of an index of its own names a column'
         WHEN EXISTS (SELECT FROM pg_cast k WHERE k.castsource = c.reltype) THEN 'there is a cast of its rows'
         -- whose scripts and functions use it as a table
         WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') THEN 'it belongs to an extension'

@@ -23,6 +23,13 @@ SCRIPT = """
     INSERT INTO systems VALUES (1, 'plain'), (2, 'round');
     CREATE VIEW mapped AS SELECT relname FROM pg_class WHERE relname ~ '^(kdb_|systems$)';
     CREATE VIEW named AS SELECT name FROM systems;
+    CREATE FUNCTION make_map(map name) RETURNS bigint LANGUAGE plpgsql AS $$
+    DECLARE places bigint;
+    BEGIN
+        EXECUTE format('CREATE TABLE %1$I (id int); INSERT INTO %1$I VALUES (0)', map);
+        EXECUTE format('SELECT count(*) FROM %I', map) INTO places;
+        RETURN places;
+    END $$;
     CREATE FUNCTION hidden() RETURNS bigint RETURN (SELECT count(*) FROM pg_class WHERE relname ~ '^kdb_');
 """
 UPDATE = """
@@ -68,7 +75,7 @@ def test_what_a_script_makes(session: Session) -> None:
     assert rows(session, "TABLE mapped") == ["systems"]
     assert rows(session, "SELECT hidden()") == [0]
     assert rows(session, MODES) == [("systems", "dedicated")]
-    expected = ["function hidden()", "table systems", "view mapped", "view named"]
+    expected = ["function hidden()", "function make_map(name)", "table systems", "view mapped", "view named"]
     assert rows(session, MEMBERS) == expected
     session.execute("ALTER EXTENSION mapping UPDATE TO '1.1'")
     assert rows(session, "SELECT note FROM systems") == ["none", "none"]
@@ -101,3 +108,12 @@ def test_a_table_of_the_clients_that_becomes_one(session: Session) -> None:
         session.execute("CALL kameleon.dematerialize_entity('systems')")
     session.execute("DROP EXTENSION mapping")
     assert rows(session, MODES) == []
+
+
+def test_what_its_functions_make(session: Session) -> None:
+    session.execute("CREATE EXTENSION mapping")
+    assert rows(session, "SELECT make_map('town')") == [1]
+    session.execute("DO $$BEGIN CREATE TABLE own (id int); PERFORM make_map('village'); END$$")
+    expected = [("own", "shared"), ("systems", "dedicated"), ("town", "dedicated"), ("village", "dedicated")]
+    assert rows(session, MODES) == expected
+    assert rows(session, "TABLE town") == [0]
