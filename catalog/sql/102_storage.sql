@@ -133,6 +133,58 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT '::' || format_type(kameleon.base_type(t.oid), NULL) FROM pg_type t WHERE t.oid = typ AND t.typtype = 'd' AND t.typdefault IS NOT NULL
 $$;
 
+-- Stands around an expression while PostgreSQL expands it, which leaves out what COLLATE says.
+CREATE OR REPLACE FUNCTION kameleon.collated(value anyelement, marker text) RETURNS anyelement
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN RETURN value; END $$;
+
+-- What PostgreSQL puts in line, so that nothing is left of it.
+CREATE OR REPLACE FUNCTION kameleon.unchanged(value anyelement) RETURNS anyelement
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT value $$;
+
+-- An expression, as PostgreSQL prints it, with a marker at each of its COLLATEs: (<expression> COLLATE <name>)
+CREATE OR REPLACE FUNCTION kameleon.mark_collations(expression text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tokens text[];
+    opened int[] := '{}';
+    name text;
+BEGIN
+    IF strpos(expression, ' COLLATE ') = 0 THEN
+        RETURN expression;
+    END IF;
+    tokens := ARRAY(SELECT t.found[1] FROM regexp_matches(expression, '("(?:[^"]|"")*"|''(?:[^'']|'''')*''|[()]|\w+|[^"''()\w]+)', 'g') WITH ORDINALITY AS t (found, position)
+                    ORDER BY t.position);
+    FOR i IN 1 .. cardinality(tokens) LOOP
+        CASE tokens[i]
+            WHEN '(' THEN opened := opened || i;
+            WHEN ')' THEN opened := trim_array(opened, 1);
+            WHEN 'COLLATE' THEN
+                name := tokens[i + 2] || CASE tokens[i + 3] WHEN '.' THEN '.' || tokens[i + 4] ELSE '' END;
+                tokens[opened[cardinality(opened)]] := '(kameleon.collated(';
+                tokens[i] := format(', ''kdb_collate %s'') COLLATE', name::regcollation::oid);
+            ELSE NULL;
+        END CASE;
+    END LOOP;
+    RETURN array_to_string(tokens, '');
+END
+$$;
+
+-- In the markers' place what they stand for.
+CREATE OR REPLACE FUNCTION kameleon.unmark_collations(expression text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    marked record;
+BEGIN
+    FOR marked IN
+        SELECT DISTINCT m.found[1] AS marker, c.collname, n.nspname FROM regexp_matches(expression, ', ''kdb_collate (\d+)''::text\)', 'g') AS m (found)
+        JOIN pg_collation c ON c.oid = m.found[1]::oid JOIN pg_namespace n ON n.oid = c.collnamespace
+    LOOP
+        expression := replace(expression, format(', ''kdb_collate %s''::text)', marked.marker), format(') COLLATE %I.%I)', marked.nspname, marked.collname));
+    END LOOP;
+    RETURN replace(expression, 'kameleon.collated(', '((');
+END
+$$;
+
 -- The same expressions over the shell's columns as expressions over the document (SQL `document`).
 -- PostgreSQL expands the read view itself; EXPLAIN shows what it made of it. for_arbiter: over the columns as the write view has them.
 DROP FUNCTION IF EXISTS kameleon.over_document(int, text[], text);
@@ -141,6 +193,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET enable_indexonlyscan = off SET max_parallel_workers_per_gather = 0 SET quote_all_identifiers = off AS $$
 DECLARE
     source text := format('kameleon.%I', 'kdb_read_' || entity);
+    has_collations boolean := EXISTS (SELECT FROM kameleon.kdb_field_definitions f JOIN pg_type t ON t.oid = f.type_oid
+                                      WHERE f.entity_id = entity AND NOT f.dropped AND f.collation_oid NOT IN (0, t.typcollation));
     explained constant text := 'EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT %s FROM %s';
     owner_name name := (SELECT pg_get_userbyid(c.relowner) FROM kameleon.kdb_entity_definitions e JOIN pg_class c ON c.oid = e.relid WHERE e.entity_id = entity);
     once text := 'kdb_once_' || replace(gen_random_uuid()::text, '-', '');
@@ -149,11 +203,13 @@ BEGIN
     IF cardinality(expressions) = 0 THEN
         RETURN expressions;
     END IF;
-    IF for_arbiter THEN
-        source := format('(SELECT %s FROM %s) AS written', (
-            SELECT string_agg(format('%1$I%2$s AS %1$I', f.field_name, kameleon.write_cast(f.type_oid)), ', ' ORDER BY f.attnum)
-            FROM kameleon.kdb_field_definitions f WHERE f.entity_id = entity AND NOT f.dropped), source);
+    IF for_arbiter OR has_collations THEN
+        source := format('(SELECT %s FROM %s) AS %I', (
+            SELECT string_agg(format(CASE WHEN f.collation_oid IN (0, t.typcollation) THEN '%1$I%2$s AS %1$I' ELSE 'kameleon.collated(%1$I%2$s, %3$L) AS %1$I' END,
+                                     f.field_name, CASE WHEN for_arbiter THEN kameleon.write_cast(f.type_oid) END, 'kdb_collate ' || f.collation_oid), ', ' ORDER BY f.attnum)
+            FROM kameleon.kdb_field_definitions f JOIN pg_type t ON t.oid = f.type_oid WHERE f.entity_id = entity AND NOT f.dropped), source, 'kdb_read_' || entity);
     END IF;
+    expressions := ARRAY(SELECT kameleon.mark_collations(e.expression) FROM unnest(expressions) WITH ORDINALITY AS e (expression, position) ORDER BY e.position);
     BEGIN
         plan := kameleon.run_as_owner(entity, format(explained, array_to_string(expressions, ', '), source));
     EXCEPTION WHEN insufficient_privilege THEN
@@ -168,7 +224,8 @@ BEGIN
     expressions := ARRAY(SELECT replace(o.expression, 'kdb_document_row.data', document)
                          FROM json_array_elements_text(plan -> 0 -> 'Plan' -> 'Output') WITH ORDINALITY AS o (expression, position)
                          ORDER BY o.position);
-    RETURN kameleon.over_key_columns(entity, expressions, document);
+    expressions := kameleon.over_key_columns(entity, expressions, document);
+    RETURN ARRAY(SELECT kameleon.unmark_collations(e.expression) FROM unnest(expressions) WITH ORDINALITY AS e (expression, position) ORDER BY e.position);
 END
 $$;
 
@@ -684,7 +741,7 @@ CREATE OR REPLACE FUNCTION kameleon.failing_row(shell oid, expressions text[], a
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('CASE WHEN has_table_privilege(%s, ''SELECT'') THEN concat_ws('', '', %s) END', shell,
                   string_agg(CASE WHEN d.is_virtual THEN quote_literal('virtual')
-                                  ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) END', d.expression) END,
+                                  ELSE format('CASE WHEN %1$s IS NOT DISTINCT FROM NULL THEN ''null'' ELSE kameleon.clip(format(''%%s'', %1$s)) COLLATE "default" END', d.expression) END,
                              ', ' ORDER BY d.position))
     FROM unnest(expressions, are_virtual) WITH ORDINALITY AS d (expression, is_virtual, position)
 $$;

@@ -20,6 +20,14 @@ BEGIN
         key_expressions := key_expressions || format('(%s)', pg_get_indexdef(index_relid, k, false));
     END LOOP;
     key_expressions := kameleon.over_document(entity, key_expressions, 'data');
+    IF ind.indisunique THEN
+        -- PostgreSQL takes a COLLATE that an index's expression is, so to speak, out of it: ON CONFLICT, over the write view, would not find it
+        key_expressions := ARRAY(
+            SELECT CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN format('kameleon.unchanged(%s)', e.expression) ELSE e.expression END
+            FROM unnest(key_expressions, ind.indkey::int2[]) WITH ORDINALITY AS e (expression, attnum, position)
+            LEFT JOIN pg_attribute a ON a.attrelid = ind.indrelid AND a.attnum = nullif(e.attnum, 0) LEFT JOIN pg_type t ON t.oid = a.atttypid
+            WHERE e.position <= ind.indnkeyatts ORDER BY e.position);
+    END IF;
     FOR k IN 1 .. ind.indnkeyatts LOOP
         -- a foreign key may refer to columns only, not to a domain's view of them
         SELECT c.column_name INTO expression FROM kameleon.key_columns(entity) AS c WHERE c.is_current AND c.attnum = ind.indkey[k - 1];

@@ -401,6 +401,17 @@ def test_a_type_whose_input_function_is_not_written_in_c_is_kept_in_a_table(cata
         session.execute("DROP TABLE person")
 
 
+def test_an_index_whose_option_may_name_a_column_is_kept_over_a_table(catalog: CatalogDatabase) -> None:
+    """As RUM's, which reads that column of the row: a document has none."""
+    session = catalog.session("SET client_min_messages = error")
+    session.execute("CREATE EXTENSION bloom")
+    session.execute('CREATE TABLE plain (id int, other int); CREATE TABLE named (id int, "80" int)')
+    for table in ("plain", "named"):
+        session.execute(f"CREATE INDEX ON {table} USING bloom (id) WITH (length = 80)".encode())
+    modes = "SELECT entity_name, storage_mode FROM kameleon.entities ORDER BY 1"
+    assert rows(session, modes) == [("named", "dedicated"), ("plain", "shared")]
+
+
 def test_a_type_in_c_that_is_not_known_to_print_exactly_is_kept_in_a_table(catalog: CatalogDatabase) -> None:
     session = catalog.session("SET client_min_messages = warning")
     for statement in (

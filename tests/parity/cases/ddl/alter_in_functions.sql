@@ -74,3 +74,12 @@ insert into "Odd Name" values (1, 2);
 do $$begin alter table "Odd Name" alter "The col" type text; end$$;
 do $$begin alter table only "Odd Name" alter k type text; end$$;
 table "Odd Name";
+
+-- Comments between words
+create table commented (id int, v int);
+insert into commented values (1, null);
+do $$ begin alter table commented alter v set /* never */ not -- ever
+ null; end $$;
+do $$ begin alter table commented alter column /**/ v /**/ type bigint; end $$;
+do $$ begin alter table commented add w text default/**/clock_timestamp()::text; end $$;
+select id, v, w is null as missing from commented;

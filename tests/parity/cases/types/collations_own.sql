@@ -1,0 +1,55 @@
+-- Collations of columns' own, and those that expressions name. (Without ICU in the server, the statements that name its collations fail alike.)
+
+create table ck (id int primary key, a text collate "en-x-icu" check (a < 'b'), g boolean generated always as (a < 'b') stored);
+insert into ck values (1, 'a'); 
+insert into ck values (2, 'B');
+insert into ck values (3, 'C');
+create table gk (id int primary key, a text collate "en-x-icu", g boolean generated always as (a < 'b') stored, t text collate "tr-x-icu");
+insert into gk values (1,'a',default,'I'),(2,'B',default,'i'),(3,'C',default,'ı');
+select *, lower(t) as l from gk order by a;
+create unique index gku on gk (lower(t));
+create index gkp on gk (id) where a < 'b';
+select id from gk where a < 'b';
+select id from gk where lower(t) = 'ı';
+alter table gk add check (a <> 'c' or lower(t) <> 'ı');
+insert into gk values (7,'c',default,'I');
+create collation ci (provider=icu, locale='und-u-ks-level2', deterministic=false);
+create table em (id int generated always as identity, mail text collate ci unique, n int default 0);
+insert into em (mail) values ('A@x');
+insert into em (mail) values ('a@X');
+insert into em (mail) values ('a@X') on conflict (mail) do update set n = em.n + 1 returning mail, n;
+select mail from em where mail = 'a@x';
+delete from em where mail = 'a@x' returning mail;
+insert into em (mail) values ('B@x'), ('b@X') on conflict do nothing;
+create unique index on em (lower(mail));
+insert into em (mail) values ('c@x') on conflict (lower(mail)) do nothing;
+insert into em (mail) values ('C@x') on conflict (lower(mail)) do nothing;
+create table ref (mail text collate ci references em (mail) on update cascade);
+insert into ref values ('b@x');
+insert into ref values ('q@x');
+create domain cid as text collate ci;
+create table dm (m cid primary key, v text);
+insert into dm values ('x','1'); insert into dm values ('X','2') on conflict (m) do update set v = excluded.v returning *;
+merge into em using (values ('B@X')) s(m) on mail = s.m when matched then update set n = 9 returning mail, n;
+create table k (id int, a text collate "C" unique, b varchar(10) collate "POSIX", c text, check (b <> 'bad'), check (c collate "en-x-icu" < 'b'));
+create unique index on k (lower(b), c collate "C");
+create unique index on k ((c collate "C" || 'x'), a desc) where a collate "en-x-icu" < 'z';
+insert into k values (1,'a','x') on conflict (a) do update set b='y';
+insert into k values (1,'a','x') on conflict (a) do update set b='y' returning *;
+insert into k values (1,'A','x','q') on conflict (lower(b), c collate "C") do nothing;
+insert into k values (1,'b','X','a') on conflict (lower(b), c collate "C") do nothing;
+insert into k values (1,'bc','bad');
+insert into k values (1,'bc','b','C');
+insert into k values (1,'bc','b','A');
+create schema kk; create collation kk."odd ""one" from "C";
+create table k2 (a text collate kk."odd ""one" primary key, v int check (a collate kk."odd ""one" < 'b')); insert into k2 values ('a', 1); insert into k2 values ('a', 2) on conflict (a) do update set v = 2 returning *; insert into k2 values ('b', 1);
+
+-- Case-insensitive comparisons where a constraint, an index and a condition meet
+insert into k2 values ('a', 9);
+insert into k values (1, 'a');
+alter table ck add constraint longer check (a collate "C" < 'b' or id > 5) not valid;
+insert into ck values (5, 'a');
+alter table k alter a type text collate "POSIX";
+insert into k values (1, 'a', 'zz') on conflict (a) do update set b = 'z' returning *;
+select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('k'::regclass, 'ck'::regclass) order by conrelid::regclass::text, conname;
+select indexdef from pg_indexes where tablename = 'k' order by 1;
