@@ -49,10 +49,15 @@ def connected(proxy: ProxyProcess, **options: Any) -> tuple[psycopg.Connection[A
     return session, told
 
 
-def run_slow(session: psycopg.Connection[Any], table: str) -> None:
-    """Several times: on a busy machine one run may have been slow for reasons that nothing helps against."""
-    for _ in range(5):
-        session.execute(SLOW.format(table).encode()).fetchall()
+def run_slow(session: psycopg.Connection[Any], table: str, told: Told | None = None, sql: str = SLOW) -> None:
+    """Several times: on a busy machine a run may have been slow for reasons that nothing helps against.
+
+    `told`: more often, until something is there.
+    """
+    for runs in range(1, 101):
+        session.execute(sql.format(table).encode()).fetchall()
+        if runs >= 5 and (told is None or told):
+            break
 
 
 EXPECTED = ("01K01", "NOTICE", "CALL kameleon.materialize_entity('wide')")
@@ -62,14 +67,14 @@ def test_each_session_is_told_once(wide: ProxyProcess) -> None:
     for _ in range(2):
         session, told = connected(wide)
         with session:
-            run_slow(session, "wide")
+            run_slow(session, "wide", told)
             assert told == [EXPECTED]
 
 
 def test_a_suggestion_tells_which_statements_it_came_of(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:
-        run_slow(session, "wide")
+        run_slow(session, "wide", told)
         assert told == [EXPECTED]
         statistics = (
             "SELECT s.max_ms FROM kameleon.query_stats s JOIN kameleon.suggestions a ON s.shape_id = ANY (a.shape_ids)"
@@ -84,11 +89,11 @@ def test_a_suggestion_tells_which_statements_it_came_of(wide: ProxyProcess) -> N
 def test_nobody_is_told_again_within_the_interval(wide: ProxyProcess, postgres: PostgresServer) -> None:
     patient = ProxyProcess(upstream=postgres.dsn(wide.dsn.dbname), execution_time_threshold_ms=2)
     try:
-        heard = []
+        heard: list[Told] = []
         for _ in range(2):
             session, told = connected(patient)
             with session:
-                run_slow(session, "wide")
+                run_slow(session, "wide", None if heard else told)
                 heard.append(told[:])
         assert heard == [[EXPECTED], []]
     finally:
@@ -99,11 +104,11 @@ def test_of_two_proxies_one_tells(wide: ProxyProcess, postgres: PostgresServer) 
     options = {"upstream": postgres.dsn(wide.dsn.dbname), "execution_time_threshold_ms": 2}
     proxies = [ProxyProcess(**options) for _ in range(2)]
     try:
-        heard = []
+        heard: Told = []
         for proxy in proxies:
             session, told = connected(proxy)
             with session:
-                run_slow(session, "other")
+                run_slow(session, "other", None if heard else told)
                 heard += told
         assert [hint for *_, hint in heard] == ["CALL kameleon.materialize_entity('other')"]
     finally:
@@ -134,7 +139,7 @@ def test_who_does_not_want_to_be_told_is_not(wide: ProxyProcess, setting: str) -
             assert told == []
             session.execute("RESET ROLE")
             session.execute("RESET ALL")
-            run_slow(session, "wide")
+            run_slow(session, "wide", told)
             assert told == [EXPECTED]
         finally:
             session.execute("RESET ROLE")
@@ -159,8 +164,7 @@ def test_what_is_prepared_and_executed_by_sql_is_told(wide: ProxyProcess) -> Non
     session, told = connected(wide)
     with session:
         session.execute(f"PREPARE p (int, numeric(5, 2)) AS {SLOW.format('wide')} WHERE a > $1".encode())
-        for _ in range(5):
-            session.execute("EXECUTE p (0, 1)").fetchall()
+        run_slow(session, "p", told, "EXECUTE {0} (0, 1)")
         # what EXECUTE does may have changed what names mean
         assert [hint.replace("public.", "") for *_, hint in told if hint] == [EXPECTED[-1]]
 
@@ -180,10 +184,13 @@ def test_so_is_one_of_several_statements_in_a_query(wide: ProxyProcess) -> None:
 def test_a_transaction_block_is_told_when_it_ends(wide: ProxyProcess) -> None:
     session, told = connected(wide)
     with session:
-        session.execute("BEGIN")
-        run_slow(session, "wide")
-        assert told == []
-        session.execute("COMMIT")
+        for _ in range(20):
+            session.execute("BEGIN")
+            run_slow(session, "wide")
+            assert told == []
+            session.execute("COMMIT")
+            if told:
+                break
         assert told == [EXPECTED]
 
 
@@ -198,9 +205,12 @@ def test_set_local_is_for_its_block(wide: ProxyProcess, setting: str, prepared: 
             run_slow(session, "wide")
             session.execute("COMMIT")
         assert told == []
-        session.execute("BEGIN")
-        run_slow(session, "wide")
-        session.execute("COMMIT")
+        for _ in range(20):
+            session.execute("BEGIN")
+            run_slow(session, "wide")
+            session.execute("COMMIT")
+            if told:
+                break
         assert told == [EXPECTED]
 
 
